@@ -1,0 +1,135 @@
+"""What a reader found: a corpus in memory and on disk, the rejects with their reasons, and the counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from knowcoder import jsonl
+from knowcoder.corpus.sentence import LabelSet, Sentence
+from knowcoder.errors import ArtefactError
+
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One unit of input that was left out: where it stood, why, and what it was."""
+
+    file: str
+    line: int
+    reason: str
+    value: str = ""
+
+
+@dataclass(slots=True)
+class Reading:
+    """The account that a reader keeps while it yields sentences.
+
+    A unit is what one record of the format says: a sentence of a column file, a triple of a triple file.
+
+    Attributes:
+        kept: units that reached the corpus; every unit read is either kept or rejected.
+        repaired: units whose annotation was illegal in its scheme and was mended.
+    """
+
+    kept: int = 0
+    repaired: int = 0
+    rejected: list[Reject] = field(default_factory=list)
+
+    @property
+    def read(self) -> int:
+        return self.kept + len(self.rejected)
+
+    def reject(self, file: str | Path, line: int, reason: str, value: str = "") -> None:
+        """Leave a unit out, with the reason."""
+        self.rejected.append(Reject(str(file), line, reason, value))
+
+    def counts(self) -> dict[str, int]:
+        """The account as a manifest shows it: totals, then one line per reason."""
+        reasons = Counter(f"rejected: {reject.reason}" for reject in self.rejected)
+        totals = {"read": self.read, "kept": self.kept, "rejected": len(self.rejected), "repaired": self.repaired}
+        return totals | dict(sorted(reasons.items()))
+
+
+@dataclass(slots=True)
+class Corpus:
+    """Annotated sentences by split, with the label set of each source.
+
+    Attributes:
+        splits: some of train, dev and test.
+        labels: source -> the classes that all its sentences are offered at prediction.
+        rejects: what was left out while reading.
+        counts: split -> the reader's account (``Reading.counts``); empty for a corpus that was not read but made.
+        warnings: what a user should know, such as counts that differ from the published ones.
+    """
+
+    splits: dict[str, list[Sentence]]
+    labels: dict[str, LabelSet]
+    rejects: list[Reject] = field(default_factory=list)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def save(self, directory: str | Path) -> None:
+        """Write ``SPLIT.jsonl`` for every split, ``labels.json`` and, if there are any, ``rejects.jsonl``."""
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        for split, sentences in self.splits.items():
+            jsonl.write(folder / f"{split}.jsonl", sentences)
+        jsonl.write_json(folder / "labels.json", self.labels)
+        if self.rejects:
+            jsonl.write(folder / "rejects.jsonl", self.rejects)
+
+    @classmethod
+    def load(cls, directory: str | Path) -> Corpus:
+        """Read all splits of a corpus. The accounts and warnings stay in the artefact's manifest."""
+        folder = Path(directory)
+        splits = {split: load_split(folder, split) for split in split_names(folder)}
+        rejects = folder / "rejects.jsonl"
+        return cls(splits, load_labels(folder), list(jsonl.read(rejects, Reject)) if rejects.exists() else [])
+
+    def tally(self) -> dict[str, dict[str, int]]:
+        """Counts by split for a manifest: the reader's account, then sentences and annotations."""
+        return {
+            split: self.counts.get(split, {}) | count_annotations(sentences)
+            for split, sentences in self.splits.items()
+        }
+
+
+def split_names(directory: str | Path) -> list[str]:
+    """The splits that a saved corpus has, in the order train, dev, test."""
+    return [split for split in SPLITS if (Path(directory) / f"{split}.jsonl").exists()]
+
+
+def load_split(directory: str | Path, split: str) -> list[Sentence]:
+    """Read one split of a saved corpus.
+
+    Raises:
+        ArtefactError: the corpus has no such split.
+        DataError: a line is malformed.
+    """
+    path = Path(directory) / f"{split}.jsonl"
+    if not path.exists():
+        have = ", ".join(split_names(directory)) or "none"
+        raise ArtefactError(f"{directory}: no split {split!r} in this corpus; it has: {have}")
+    return list(jsonl.read(path, Sentence))
+
+
+def load_labels(directory: str | Path) -> dict[str, LabelSet]:
+    """Read the label set of each source of a saved corpus."""
+    labels: dict[str, LabelSet] = jsonl.read_json(Path(directory) / "labels.json", dict[str, LabelSet])
+    return labels
+
+
+def count_annotations(sentences: Iterable[Sentence]) -> dict[str, int]:
+    """Sentences and annotations by kind."""
+    total: Counter[str] = Counter(sentences=0, entities=0, relations=0, events=0, arguments=0)
+    for sentence in sentences:
+        total["sentences"] += 1
+        total["entities"] += len(sentence.entities)
+        total["relations"] += len(sentence.relations)
+        total["events"] += len(sentence.events)
+        total["arguments"] += sum(len(event.arguments) for event in sentence.events)
+    return dict(total)
