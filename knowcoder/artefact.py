@@ -1,0 +1,270 @@
+"""Artefacts: the folders that stages write, each with a manifest that says what it is and how it came about.
+
+Short stages write into a temporary sibling that is renamed when it is whole (`writing`). Long ones work in
+place under the state "running" and can be resumed (`working`). Both refuse an existing output unless
+``overwrite=true``, which keeps the old one aside until the new one is whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from knowcoder import jsonl
+from knowcoder.errors import ArtefactError
+
+MANIFEST = "manifest.json"
+_HASH_WHOLE_UP_TO = 1 << 30
+#: Keys that say how a stage runs, not what it makes: a change of them leaves an artefact up to date.
+PASSING_KEYS = frozenset({"output", "overwrite", "resume", "dry_run", "log_to", "log_every", "verify"})
+
+
+@dataclass
+class Counts:
+    """What a stage read and what became of it: ``read = kept + sum(rejected)``."""
+
+    read: int = 0
+    kept: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Manifest:
+    """The birth certificate of an artefact. ``facts`` holds what later stages need to know of it."""
+
+    kind: str
+    state: Literal["running", "complete"] = "running"
+    config: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+    facts: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    git_commit: str = ""
+    seconds: float = 0.0
+
+    def save(self, directory: Path) -> None:
+        """Write ``manifest.json`` atomically."""
+        jsonl.write_json(directory / MANIFEST, self)
+
+
+@dataclass
+class Output:
+    """The folder that a stage is writing, and the manifest that it will carry."""
+
+    directory: Path
+    manifest: Manifest
+
+
+def read_manifest(directory: str | Path) -> Manifest | None:
+    """The manifest of a folder, or None where there is none (a folder that no stage of ours wrote)."""
+    path = Path(directory) / MANIFEST
+    return jsonl.read_json(path, Manifest) if path.is_file() else None
+
+
+def require(path: str | Path, *kinds: str, key: str, foreign: bool = False) -> Manifest | None:
+    """Check that an input is there, of the right kind, and complete.
+
+    Args:
+        path: the folder (or, where ``foreign``, any file or folder) given for ``key``.
+        kinds: the artefact kinds accepted.
+        foreign: accept what no stage of ours wrote, such as a downloaded model.
+
+    Raises:
+        ArtefactError: it is missing, half-written, or something else.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise ArtefactError(f"{key}={path}: no such file or folder; give the output of the stage that makes it")
+    manifest = read_manifest(place) if place.is_dir() else None
+    wanted = " or ".join(kinds)
+    if manifest is None:
+        if foreign:
+            return None
+        raise ArtefactError(f"{key}={path}: holds no {MANIFEST}, so it is not a {wanted}; give a {wanted} folder")
+    if manifest.kind not in kinds:
+        raise ArtefactError(f"{key}={path}: this is a {manifest.kind}, but {key} needs a {wanted}")
+    if manifest.state != "complete":
+        raise ArtefactError(f"{key}={path}: this {manifest.kind} is not complete; finish it with resume=true")
+    return manifest
+
+
+def fingerprint(path: str | Path) -> str:
+    """A hash that changes when an input changes.
+
+    An artefact's is that of its manifest. Foreign files count by name, size and time, and by their
+    bytes up to 1 GB.
+    """
+    place = Path(path)
+    if (place / MANIFEST).is_file():
+        return hashlib.sha256((place / MANIFEST).read_bytes()).hexdigest()
+    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
+    digest = hashlib.sha256()
+    for file in files:
+        status = file.stat()
+        digest.update(f"{file.relative_to(place)}\0{status.st_size}\0".encode())
+        if status.st_size <= _HASH_WHOLE_UP_TO:
+            with open(file, "rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        else:
+            digest.update(str(status.st_mtime_ns).encode())
+    return digest.hexdigest()
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of the packages that shape results, where installed."""
+    names = ("knowcoder", "torch", "transformers", "deepspeed", "peft", "datasets", "tokenizers", "llguidance")
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def git_commit() -> str:
+    """Commit of the working tree that the package runs from, with "+changes" where it is not clean; "" outside one."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return ""
+    run = ["git", "-C", str(root)]
+    try:
+        head = subprocess.run([*run, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        dirty = subprocess.run([*run, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return head + ("+changes" if dirty.strip() else "")
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """A configuration dataclass as JSON values."""
+    result: dict[str, Any] = msgspec.to_builtins(dataclasses.asdict(config))
+    return result
+
+
+def new_manifest(kind: str, config: Any, inputs: dict[str, str]) -> Manifest:
+    """A manifest in state "running". ``inputs`` maps each input key to its path."""
+    marked = {key: {"path": str(path), "hash": fingerprint(path)} for key, path in inputs.items()}
+    return Manifest(kind=kind, config=plain(config), inputs=marked, versions=versions(), git_commit=git_commit())
+
+
+def is_current(manifest: Manifest | None, config: Any, inputs: dict[str, str]) -> bool:
+    """Whether a complete artefact is what this configuration and these inputs would make again."""
+    if manifest is None or manifest.state != "complete":
+        return False
+    return same_making(manifest.config, plain(config)) and {k: v["hash"] for k, v in manifest.inputs.items()} == {
+        key: fingerprint(path) for key, path in inputs.items()
+    }
+
+
+def same_making(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two resolved configurations differ only in keys that do not change the result."""
+    return {k: v for k, v in one.items() if k not in PASSING_KEYS} == {
+        k: v for k, v in other.items() if k not in PASSING_KEYS
+    }
+
+
+def refuse_existing(directory: Path, overwrite: bool) -> None:
+    """Raise unless ``directory`` is free to be written.
+
+    Raises:
+        ArtefactError: it exists, is not empty, and ``overwrite`` is false.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())) and not overwrite:
+        raise ArtefactError(f"output={directory}: exists already; give another output or overwrite=true")
+
+
+@contextmanager
+def writing(directory: str | Path, kind: str, config: Any, inputs: dict[str, str]) -> Iterator[Output]:
+    """Write a short artefact: the folder appears under its name only when it is whole.
+
+    Raises:
+        ArtefactError: the output exists and ``config.overwrite`` is false.
+    """
+    final = Path(directory)
+    refuse_existing(final, config.overwrite)
+    started = time.monotonic()
+    partial = final.with_name(f".{final.name}.partial-{os.getpid()}")
+    partial.mkdir(parents=True)
+    output = Output(partial, new_manifest(kind, config, inputs))
+    try:
+        yield output
+        output.manifest.state = "complete"
+        output.manifest.seconds = round(time.monotonic() - started, 2)
+        output.manifest.save(partial)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    _move_aside(final)
+    os.rename(partial, final)
+    shutil.rmtree(_aside(final), ignore_errors=True)
+
+
+@contextmanager
+def working(directory: str | Path, kind: str, config: Any, inputs: dict[str, str]) -> Iterator[Output]:
+    """Write a long artefact in place; ``config.resume`` continues one that was cut off.
+
+    Raises:
+        ArtefactError: the output exists and neither ``resume`` nor ``overwrite`` applies, or ``resume`` was
+            asked for with another configuration or other inputs.
+    """
+    final = Path(directory)
+    manifest = new_manifest(kind, config, inputs)
+    started = time.monotonic()
+    before = read_manifest(final) if final.is_dir() else None
+    if config.resume and before is not None:
+        _check_resumable(final, before, manifest)
+        manifest.seconds = before.seconds
+    else:
+        refuse_existing(final, config.overwrite)
+        _move_aside(final)
+    final.mkdir(parents=True, exist_ok=True)
+    earlier = manifest.seconds
+    manifest.save(final)
+    yield Output(final, manifest)
+    manifest.state = "complete"
+    manifest.seconds = round(earlier + time.monotonic() - started, 2)
+    manifest.save(final)
+    shutil.rmtree(_aside(final), ignore_errors=True)
+
+
+def _check_resumable(directory: Path, before: Manifest, now: Manifest) -> None:
+    """Raise where a cut-off artefact was begun with another configuration."""
+    if before.kind != now.kind:
+        raise ArtefactError(f"output={directory}: holds a {before.kind}, so a {now.kind} cannot resume there")
+    if not same_making(before.config, now.config):
+        changed = sorted(k for k in now.config if k not in PASSING_KEYS and before.config.get(k) != now.config[k])
+        raise ArtefactError(
+            f"output={directory}: begun with other values of {', '.join(changed)}; "
+            "resume with the same keys, or start anew with overwrite=true"
+        )
+
+
+def _move_aside(directory: Path) -> None:
+    """Rename an existing folder out of the way, until what replaces it is whole."""
+    aside = _aside(directory)
+    if not directory.exists():
+        return
+    if aside.exists():  # a run that overwrote was cut off: the older, whole one is the one to keep
+        shutil.rmtree(directory)
+    else:
+        os.rename(directory, aside)
+
+
+def _aside(directory: Path) -> Path:
+    return directory.with_name(f".{directory.name}.old")

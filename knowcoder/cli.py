@@ -1,0 +1,206 @@
+"""The `knowcoder` command: one verb per arrow of the data's way, `knowcoder VERB key=value ...`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from knowcoder.errors import KnowcoderError
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What ``--help`` says of a verb; the work itself is the function of the same name in `knowcoder.stages`."""
+
+    summary: str
+    writes: str
+    example: str
+
+
+VERBS: dict[str, Verb] = {
+    "world": Verb(
+        "make the demonstration world: a schema and annotated sentences",
+        "OUTPUT/schema, OUTPUT/corpus",
+        "knowcoder world output=outputs/world sentences=2000",
+    ),
+    "schema": Verb(
+        "read a schema from Wikidata, Python classes or JSON",
+        "a schema library",
+        "knowcoder schema source=python input=my_classes.py output=outputs/schema",
+    ),
+    "corpus": Verb(
+        "read an annotated corpus",
+        "annotated sentences",
+        "knowcoder corpus format=benchmark benchmark=[crossner-ai] input=data/crossner output=outputs/ai",
+    ),
+    "enrich": Verb(
+        "add examples and type hints from text to a schema",
+        "a richer schema library",
+        "knowcoder enrich schema=outputs/schema corpus=outputs/corpus output=outputs/rich",
+    ),
+    "init": Verb(
+        "make a model with random weights and a tokenizer trained on your text",
+        "a Hugging Face model",
+        "knowcoder init config=tiny-llama text=[outputs/world/corpus] output=outputs/init",
+    ),
+    "samples": Verb(
+        "write prompts and completions for a training phase",
+        "samples",
+        "knowcoder samples phase=following schema=S corpus=C tokenizer=M max_length=2048 output=outputs/samples",
+    ),
+    "pack": Verb(
+        "pack samples into full rows, isolated from each other",
+        "a packed dataset",
+        "knowcoder pack samples=[outputs/samples] tokenizer=M max_length=2048 output=outputs/packed",
+    ),
+    "convert": Verb(
+        "convert a Hugging Face model to the pipeline format, or back",
+        "a pipeline checkpoint, or a Hugging Face model",
+        "knowcoder convert to=hf checkpoint=outputs/pretrain output=outputs/model",
+    ),
+    "plan": Verb(
+        "say what a training run would need, before it starts",
+        "nothing; prints",
+        "knowcoder plan of=pretrain model=M data=D output=O parallel.pp=4",
+    ),
+    "pretrain": Verb(
+        "phase 1, schema understanding: train all weights under the pipeline",
+        "pipeline checkpoints",
+        "knowcoder pretrain model=M data=outputs/packed parallel.pp=2 output=outputs/pretrain",
+    ),
+    "sft": Verb(
+        "phase 2, schema following: instruction tuning, LoRA or full",
+        "an adapter, or a Hugging Face model",
+        "knowcoder sft model=M data=outputs/packed tuning=lora output=outputs/adapter",
+    ),
+    "merge": Verb(
+        "merge an adapter into its base model",
+        "a Hugging Face model",
+        "knowcoder merge model=M adapter=outputs/adapter output=outputs/merged",
+    ),
+    "predict": Verb(
+        "extract from a corpus",
+        "predictions",
+        "knowcoder predict model=M schema=S corpus=C output=outputs/predictions",
+    ),
+    "score": Verb(
+        "score predictions against gold",
+        "metrics.json, errors.jsonl, report.html",
+        "knowcoder score predictions=[outputs/predictions] gold=C schema=S output=outputs/score",
+    ),
+    "extract": Verb(
+        "extract from one text",
+        "nothing; prints JSON lines",
+        'knowcoder extract model=M schema=S text="Ada Lovelace was born in London."',
+    ),
+    "run": Verb(
+        "run a recipe: all of it; stages that are up to date are skipped",
+        "a folder with one artefact per stage",
+        "knowcoder run recipe=demo size=smoke",
+    ),
+    "env": Verb("print versions and devices, for bug reports", "nothing; prints", "knowcoder env"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point. Returns the exit code: 0, or 2 for what the user can mend."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"knowcoder {version('knowcoder')}")
+        return 0
+    verb, *rest = words
+    if verb not in VERBS:
+        return _fail("", f"there is no verb {verb!r}; knowcoder --help lists them")
+    if any(word in ("-h", "--help") for word in rest):
+        print(_verb_help(verb))
+        return 0
+    try:
+        return _run(verb, rest)
+    except KnowcoderError as error:
+        return _fail(verb, str(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _run(verb: str, overrides: list[str]) -> int:
+    from knowcoder import stages
+
+    if verb == "plan":  # takes the keys of the verb that it plans
+        return stages.plan(overrides)
+    from knowcoder import config
+
+    stage: Any = getattr(stages, verb)
+    return int(stage(config.load(verb, overrides)) or 0)
+
+
+def _fail(verb: str, message: str) -> int:
+    print(f"knowcoder {verb}: error: {message}".replace(" :", ":"), file=sys.stderr)
+    return 2
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS))
+    lines = [
+        "knowcoder: universal information extraction with schemas written as Python classes.",
+        "",
+        "usage: knowcoder VERB key=value ...        knowcoder VERB --help",
+        "",
+        "verbs, in the order in which data flows:",
+        *(f"  {name:<{width}}  {verb.summary}" for name, verb in VERBS.items()),
+        "",
+        "To see all of it work: knowcoder run recipe=demo",
+    ]
+    return "\n".join(lines)
+
+
+def _verb_help(name: str) -> str:
+    from knowcoder.config import VERB_KEYS, keys_of
+
+    verb = VERBS[name]
+    lines = [
+        f"knowcoder {name}: {verb.summary}",
+        "",
+        f"writes:  {verb.writes}",
+        f"example: {verb.example}",
+        "",
+    ]
+    keys = keys_of(VERB_KEYS[name])
+    if keys:
+        lines.append("keys:")
+    width = shutil.get_terminal_size((110, 24)).columns
+    for item in keys:
+        head = f"  {item.name}={_default(item.default)}"
+        text = item.help + (f" [{item.unit}]" if item.unit else "")
+        text += f" ({' | '.join(c or 'empty' for c in item.choices)})" if item.choices else ""
+        kind = getattr(item.type, "__name__", "text") if "list" not in str(item.type) else "list"
+        lines.append(f"{head}   <{ {'str': 'text', 'int': 'whole number', 'float': 'number', 'bool': 'true/false'}.get(kind, kind)}>")
+        lines += textwrap.wrap(text, width=max(width - 8, 40), initial_indent=" " * 8, subsequent_indent=" " * 8)
+    if name == "plan":
+        lines += ["", "and the keys of that verb: knowcoder pretrain --help, knowcoder sft --help"]
+    return "\n".join(lines)
+
+
+def _default(value: Any) -> str:
+    from knowcoder.config import MISSING
+
+    if value == MISSING:
+        return "REQUIRED"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{','.join(map(str, value))}]"
+    return str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Annotated text: a sentence with its entities, relations and events, and character offsets into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from knowcoder.schema.concepts import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A piece of text of a type. ``start`` and ``end`` are character offsets, end exclusive; None where unknown.
+
+    ``type`` is the class name in the schema library; ``"Entity"`` where only the text is known.
+    """
+
+    type: str
+    text: str
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A typed, directed pair of mentions."""
+
+    type: str
+    head: Mention
+    tail: Mention
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A mention that fills a role of an event."""
+
+    role: str
+    mention: Mention
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A typed event. ``trigger`` is a mention whose type is the event's, or None where no trigger is given."""
+
+    type: str
+    trigger: Mention | None = None
+    arguments: tuple[Argument, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentence:
+    """One annotated sentence.
+
+    Attributes:
+        id: unique within a corpus; predictions are matched to gold by it.
+        source: the data set, and with it the label set, that the sentence belongs to.
+        tasks: what has been annotated. No relation under a sentence without "RE" means "not known", not "none".
+        group: a free label by which scores are broken down (the demonstration world: seen or unseen names
+            and templates).
+        translation_of: id of the sentence that this one translates.
+    """
+
+    id: str
+    text: str
+    source: str = ""
+    tasks: tuple[Task, ...] = ()
+    entities: tuple[Mention, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    events: tuple[Event, ...] = ()
+    language: str = "en"
+    group: str = ""
+    translation_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSet:
+    """The class names that every sentence of a source is offered, whatever it contains (never its gold)."""
+
+    entities: tuple[str, ...] = ()
+    relations: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """What a model or an annotator found in one sentence."""
+
+    entities: tuple[Mention, ...] = field(default=())
+    relations: tuple[Relation, ...] = field(default=())
+    events: tuple[Event, ...] = field(default=())
