@@ -1,13 +1,14 @@
 """A model to start from: a tokenizer trained on the user's own text and a Hugging Face model with random weights.
 
-The tokenizer is a sentencepiece BPE with one property that extraction lives on: a name has the same token ids in running
-text (`in Oslo.`) and inside the answer (`City("Oslo")`), so that answering is copying. Training therefore never sees a
-piece that reaches across the edge of a name (`is_border`).
+The tokenizer is a sentencepiece BPE with one property that extraction lives on: a name has the same token ids in
+running text (`in Oslo.`) and inside the answer (`City("Oslo")`), so that answering is copying. Training therefore never
+sees a piece that reaches across the edge of a name (`is_border`).
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import string
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,9 +20,9 @@ from omegaconf import OmegaConf
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast
 
+from knowcoder.config import configs_dir
 from knowcoder.errors import ConfigError, DataError, ModelError
 
-MODEL_CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "model"
 UNK, BOS, EOS, PAD = "<unk>", "<s>", "</s>", "<pad>"  # ids 0 to 3
 SPACE = "\u2581"  # how sentencepiece spells a space
 _BORDER = "\ue000"  # a private-use character: marks borders for the trainer only, never part of a piece
@@ -83,29 +84,31 @@ def init_model(
 
 def read_model_config(config: str) -> PreTrainedConfig:
     """Return the architecture named by `config` (see `init_model`); every field is checked to exist."""
-    named = MODEL_CONFIGS / f"{config}.yaml"
+    shipped = configs_dir() / "model"
+    named = shipped / f"{config}.yaml"
     path = named if named.is_file() else Path(config)
     if not path.exists():
-        known = ", ".join(sorted(file.stem for file in MODEL_CONFIGS.glob("*.yaml")))
+        known = ", ".join(sorted(file.stem for file in shipped.glob("*.yaml")))
         raise ConfigError(f"config={config}: neither an architecture of configs/model ({known}) nor a path")
     if path.suffix not in (".yaml", ".yml"):
         try:
             return AutoConfig.from_pretrained(path)
         except (OSError, ValueError) as error:
             raise ConfigError(f"config={config}: not a Hugging Face configuration: {error}") from error
-    fields = OmegaConf.to_container(OmegaConf.load(path))
-    if not isinstance(fields, dict) or "model_type" not in fields:
+    loaded = OmegaConf.to_container(OmegaConf.load(path))
+    fields = {str(name): value for name, value in loaded.items()} if isinstance(loaded, dict) else {}
+    model_type = fields.pop("model_type", None)
+    if not isinstance(model_type, str):
         raise ConfigError(f"{path}: needs a line `model_type: NAME` as in transformers, e.g. llama")
-    model_type = str(fields.pop("model_type"))
     try:
         defaults = AutoConfig.for_model(model_type)
     except ValueError as error:
         raise ConfigError(f"{path}: model_type {model_type} is not known to transformers") from error
     # transformers keeps unknown fields in silence, and the model would have another shape than the file says.
     for name in fields:
-        if not hasattr(defaults, str(name)):
+        if not hasattr(defaults, name):
             raise ConfigError(f"{path}: {model_type} has no field {name}")
-    return AutoConfig.for_model(model_type, **{str(name): value for name, value in fields.items()})
+    return AutoConfig.for_model(model_type, **fields)
 
 
 def is_border(text: str, index: int) -> bool:
@@ -221,11 +224,11 @@ def _special(token: str) -> AddedToken:
 def _mark_borders(text: str) -> str:
     text = text.replace(_BORDER, "")
     borders = [0, *(index for index in range(1, len(text)) if is_border(text, index)), len(text)]
-    return _BORDER.join(text[start:end] for start, end in zip(borders, borders[1:], strict=False))
+    return _BORDER.join(text[start:end] for start, end in itertools.pairwise(borders))
 
 
 def _merges(pieces: sentencepiece.SentencePieceProcessor) -> Iterator[tuple[str, str]]:
-    """Yield every way to make a piece of two pieces, best piece first: sentencepiece merges by the piece, not the pair."""
+    """Yield every way to make a piece of two, best piece first: sentencepiece ranks the piece, not the pair."""
     normal = {
         pieces.id_to_piece(index): index
         for index in range(pieces.get_piece_size())
@@ -243,7 +246,7 @@ def _given_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
         tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True)
     except (OSError, ValueError) as error:
         raise ModelError(f"tokenizer={folder}: not a tokenizer folder of transformers: {error}") from error
-    for name in ("bos_token", "eos_token", "pad_token"):
-        if getattr(tokenizer, name) is None and name != "bos_token":
+    for name in ("eos_token", "pad_token"):
+        if getattr(tokenizer, name) is None:
             raise ModelError(f"tokenizer={folder}: has no {name}; set it in its tokenizer_config.json")
     return tokenizer
