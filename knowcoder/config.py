@@ -165,7 +165,6 @@ class SamplesConfig(OutputConfig):
     fully_negative: float = key(0.05, "following: share of sentences offered only classes that they do not have")
     fully_negative_classes: int = key(5, "following: classes offered to those", unit="classes")
     whole: float = key(0.0, "following: share of samples that are offered the whole label set, as at prediction")
-    keep: float = key(1.0, "share of the samples to keep, drawn by seed")
     seed: int = key(1, "seed of negatives and order")
 
 
@@ -174,7 +173,6 @@ class PackConfig(OutputConfig):
     samples: list[str] = key(MISSING, "samples to pack together", kinds=("samples",))
     tokenizer: str = key(MISSING, "model folder with the tokenizer", foreign=True, kinds=("model",))
     max_length: int = key(2048, "length of a row", unit="tokens")
-    seed: int = key(1, "seed of the order in which rows are stored")
 
 
 @dataclass

@@ -1,0 +1,89 @@
+"""Recipes: the stages of a whole run in order, as YAML, resolved to checked configurations.
+
+A recipe's values may name the folder of another stage (``${stage:NAME}``), a key of `run` (``${run:KEY}``), a
+folder in ``configs`` (``${configs:NAME}``) or choose between two values (``${if:CONDITION,A,B}``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from knowcoder import config
+from knowcoder.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a recipe: a verb and its checked configuration."""
+
+    name: str
+    verb: str
+    config: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Stages in order, and the folder that they share."""
+
+    name: str
+    output: Path
+    stages: tuple[Stage, ...]
+
+
+def load(run: config.RunConfig) -> Recipe:
+    """Read a recipe and resolve every stage's keys.
+
+    Raises:
+        ConfigError: no such recipe, a value that cannot be resolved, or a wrong key, named with its stage.
+    """
+    path = _find(run.recipe)
+    output = Path(run.output or f"outputs/{path.stem}" + ("" if run.size == "full" else f"-{run.size}"))
+    stages = [
+        _stage(name, entry, run, output) for name, entry in _read(path, run, output)["stages"].items() if _wanted(entry)
+    ]
+    return Recipe(path.stem, output, tuple(stages))
+
+
+def _find(recipe: str) -> Path:
+    path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else config.configs_dir() / "recipe" / f"{recipe}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in (config.configs_dir() / "recipe").glob("*.yaml")))
+        raise ConfigError(f"recipe={recipe}: no such recipe; known are {known}, or give the path of a YAML file")
+    return path
+
+
+def _read(path: Path, run: config.RunConfig, output: Path) -> dict[str, Any]:
+    """The recipe as plain values, all references resolved."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    OmegaConf.register_new_resolver("stage", lambda name: str(output / name), replace=True)
+    OmegaConf.register_new_resolver("run", lambda key: getattr(run, key), replace=True)
+    OmegaConf.register_new_resolver("configs", lambda name: str(config.configs_dir() / name), replace=True)
+    OmegaConf.register_new_resolver("if", lambda condition, yes, no: yes if condition else no, replace=True)
+    try:
+        loaded = OmegaConf.load(path)
+        needs = [key for key in loaded.get("needs", []) if not getattr(run, key)]
+        if needs:
+            raise ConfigError(f"recipe {path.stem} needs {', '.join(f'{key}=' for key in needs)}")
+        return OmegaConf.to_container(loaded, resolve=True)  # type: ignore[return-value]
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+def _wanted(entry: dict[str, Any]) -> bool:
+    return bool(entry.get("when", True))
+
+
+def _stage(name: str, entry: dict[str, Any], run: config.RunConfig, output: Path) -> Stage:
+    verb = entry.get("verb", name)
+    keys = {**(entry.get("keys") or {}), "output": str(output / name)}
+    if run.size == "smoke":
+        keys |= entry.get("smoke") or {}
+    try:
+        return Stage(name, verb, config.load(verb, config.as_overrides(keys)))
+    except ConfigError as error:
+        raise ConfigError(f"stage {name}: {error}") from error

@@ -1,0 +1,18 @@
+"""One training sample: text in, text out. Tokens come later, in `pack`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A bare prompt (empty in phase 1) and the completion that is trained.
+
+    ``kind`` says what it teaches ("definition", "instance", or a task); ``id`` names where it came from.
+    """
+
+    prompt: str
+    completion: str
+    kind: str
+    id: str
