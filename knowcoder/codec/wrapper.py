@@ -155,9 +155,8 @@ def _from_transformers(name: str, kind: WrapperKind) -> Wrapper:
     if not loaded.chat_template:
         raise ModelError(f"{name}: wrapper=chat, but the tokenizer has no chat template; use wrapper=plain")
     message = [{"role": "user", "content": _PLACEHOLDER}]
-    opening, _, closing = loaded.apply_chat_template(message, tokenize=False, add_generation_prompt=True).partition(
-        _PLACEHOLDER
-    )
+    frame = str(loaded.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+    opening, _, closing = frame.partition(_PLACEHOLDER)
     before = tuple(loaded.backend_tokenizer.encode(opening, add_special_tokens=False).ids)
     after = tuple(loaded.backend_tokenizer.encode(closing, add_special_tokens=False).ids)
     tokenizer = _as_text(loaded.backend_tokenizer)
