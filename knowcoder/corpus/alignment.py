@@ -1,86 +1,115 @@
-"""Where in the text an answer stands: the k-th equal answer is aligned to the k-th occurrence."""
+"""Character offsets for mentions that are known by their text alone, found without a look at gold."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 
 from knowcoder.corpus.sentence import Annotations, Argument, Event, Mention, Relation
 
+#: Scripts from here on (CJK and later) are written without spaces: a neighbouring letter says nothing about a word.
+_FIRST_UNSPACED = "\u2e80"
 
-def occurrences(text: str, part: str) -> list[int]:
-    """Starts of ``part`` in ``text``: those at word boundaries where there are any, else all of them.
 
-    A mention "art" means the word and not the end of "start"; scripts without spaces have no such boundaries.
+def align(annotations: Annotations, text: str) -> Annotations:
+    """Give offsets to mentions that have none; a mention that the text does not contain stays without.
+
+    The k-th equal answer takes the k-th occurrence that no earlier answer of its kind has taken. Occurrences
+    that are whole words come before those inside a longer word ("art" before the end of "cart"), which count
+    only where there is no other. An answer that is repeated more often than the text has it gets the first.
     """
-    if not part:
-        return []
-    starts: list[int] = []
-    start = text.find(part)
-    while start >= 0:
-        starts.append(start)
-        start = text.find(part, start + 1)
-    return [start for start in starts if at_word_boundaries(text, start, start + len(part))] or starts
+    if all(mention.start is not None for mention in _mentions(annotations)):
+        return annotations
+    finder = _Finder(text)
+    return Annotations(
+        entities=tuple(finder.next_free(mention, "entity") for mention in annotations.entities),
+        relations=tuple(_align_relation(relation, finder) for relation in annotations.relations),
+        events=tuple(_align_event(event, finder) for event in annotations.events),
+    )
 
 
-def at_word_boundaries(text: str, start: int, end: int) -> bool:
-    """Whether ``text[start:end]`` neither begins nor ends inside a run of letters and digits."""
-    cut_before = start > 0 and text[start - 1].isalnum() and text[start].isalnum()
-    cut_after = end < len(text) and text[end - 1].isalnum() and text[end].isalnum()
-    return not cut_before and not cut_after
+def _mentions(annotations: Annotations) -> Iterator[Mention]:
+    yield from annotations.entities
+    for relation in annotations.relations:
+        yield from (relation.head, relation.tail)
+    for event in annotations.events:
+        if event.trigger:
+            yield event.trigger
+        yield from (argument.mention for argument in event.arguments)
 
 
-class _Aligner:
-    """Hands out occurrences of one text; each kind of answer counts its own."""
+def _align_relation(relation: Relation, finder: _Finder) -> Relation:
+    answer = (relation.type, relation.head.text, relation.tail.text)
+    head = finder.nth_equal(relation.head, ("head", *answer))
+    return Relation(relation.type, head, finder.nth_equal(relation.tail, ("tail", *answer)))
+
+
+def _align_event(event: Event, finder: _Finder) -> Event:
+    trigger = finder.next_free(event.trigger, "trigger") if event.trigger else None
+    place = (event.type, trigger.text, trigger.start) if trigger else (event.type,)
+    arguments = tuple(
+        Argument(argument.role, finder.nth_equal(argument.mention, (*place, argument.role, argument.mention.text)))
+        for argument in event.arguments
+    )
+    return Event(event.type, trigger, arguments)
+
+
+class _Finder:
+    """The occurrences of mentions in one text, and which of them are taken."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.used: defaultdict[object, int] = defaultdict(int)
+        self._occurrences: dict[str, list[int]] = {}
+        self._taken: set[tuple[str, str, int]] = set()
+        self._equal: Counter[Hashable] = Counter()
 
-    def place(self, mention: Mention, number: int) -> Mention:
-        """Align to occurrence ``number``, to the last one if there are fewer, to none if there is none."""
+    def next_free(self, mention: Mention, kind: str) -> Mention:
+        """Take the first occurrence that no other answer of this kind, of whatever type, has taken."""
+        starts = self._starts(mention)
+        start = next((s for s in starts if (kind, mention.text, s) not in self._taken), None)
+        if start is None:
+            return _placed(mention, starts[:1])
+        self._taken.add((kind, mention.text, start))
+        return _placed(mention, [start])
+
+    def nth_equal(self, mention: Mention, answer: Hashable) -> Mention:
+        """Take the k-th occurrence for the k-th answer that is equal to this one."""
+        starts = self._starts(mention)
+        rank = self._equal[answer]
+        self._equal[answer] += 1
+        return _placed(mention, starts[rank : rank + 1] or starts[:1])
+
+    def _starts(self, mention: Mention) -> list[int]:
         if mention.start is not None:
-            return mention
-        starts = occurrences(self.text, mention.text)
-        if not starts:
-            return mention
-        start = starts[min(number, len(starts) - 1)]
-        return replace(mention, start=start, end=start + len(mention.text))
-
-    def next(self, *answer: object) -> int:
-        """How many equal answers came before this one."""
-        self.used[answer] += 1
-        return self.used[answer] - 1
+            return [mention.start]
+        if mention.text not in self._occurrences:
+            self._occurrences[mention.text] = occurrences(self.text, mention.text)
+        return self._occurrences[mention.text]
 
 
-def align(text: str, annotations: Annotations) -> Annotations:
-    """Give every mention that has no offsets the offsets of its occurrence in ``text``.
-
-    Entities and triggers that are spelled alike take one occurrence after the other, whatever their types; equal
-    relations, and equal arguments of an event, likewise. A mention that does not stand in the text stays without.
-    """
-    aligner = _Aligner(text)
-    entities = tuple(aligner.place(entity, aligner.next("entity", entity.text)) for entity in annotations.entities)
-    relations = tuple(_align_relation(aligner, relation) for relation in annotations.relations)
-    events = tuple(_align_event(aligner, event) for event in annotations.events)
-    return Annotations(entities, relations, events)
+def _placed(mention: Mention, start: list[int]) -> Mention:
+    if mention.start is not None or not start:
+        return mention
+    return replace(mention, start=start[0], end=start[0] + len(mention.text))
 
 
-def _align_relation(aligner: _Aligner, relation: Relation) -> Relation:
-    number = aligner.next("relation", relation.type, relation.head.text, relation.tail.text)
-    return replace(relation, head=aligner.place(relation.head, number), tail=aligner.place(relation.tail, number))
+def occurrences(text: str, piece: str) -> list[int]:
+    """Where ``piece`` stands in ``text``, not overlapping: as a whole word, or, if nowhere so, anywhere."""
+    found = []
+    start = text.find(piece) if piece else -1
+    while start >= 0:
+        found.append(start)
+        start = text.find(piece, start + len(piece))
+    return [start for start in found if _is_whole(text, start, start + len(piece))] or found
 
 
-def _align_event(aligner: _Aligner, event: Event) -> Event:
-    trigger = event.trigger
-    if trigger is not None:
-        trigger = aligner.place(trigger, aligner.next("trigger", trigger.text))
-    return replace(event, trigger=trigger, arguments=_align_arguments(aligner.text, event.arguments))
+def _is_whole(text: str, start: int, end: int) -> bool:
+    return not (_is_glued(text, start) or _is_glued(text, end))
 
 
-def _align_arguments(text: str, arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
-    within = _Aligner(text)
-    return tuple(
-        replace(argument, mention=within.place(argument.mention, within.next(argument.role, argument.mention.text)))
-        for argument in arguments
-    )
+def _is_glued(text: str, cut: int) -> bool:
+    """Whether a cut before character ``cut`` runs through a word."""
+    if not 0 < cut < len(text):
+        return False
+    return all(side.isalnum() and side < _FIRST_UNSPACED for side in text[cut - 1 : cut + 1])
