@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 
 from knowcoder.corpus.sentence import Annotations, Argument, Event, Mention, Relation
@@ -19,12 +19,24 @@ def align(annotations: Annotations, text: str) -> Annotations:
     that are whole words come before those inside a longer word ("art" before the end of "cart"), which count
     only where there is no other. An answer that is repeated more often than the text has it gets the first.
     """
+    if all(mention.start is not None for mention in _mentions(annotations)):
+        return annotations
     finder = _Finder(text)
     return Annotations(
         entities=tuple(finder.next_free(mention, "entity") for mention in annotations.entities),
         relations=tuple(_align_relation(relation, finder) for relation in annotations.relations),
         events=tuple(_align_event(event, finder) for event in annotations.events),
     )
+
+
+def _mentions(annotations: Annotations) -> Iterator[Mention]:
+    yield from annotations.entities
+    for relation in annotations.relations:
+        yield from (relation.head, relation.tail)
+    for event in annotations.events:
+        if event.trigger:
+            yield event.trigger
+        yield from (argument.mention for argument in event.arguments)
 
 
 def _align_relation(relation: Relation, finder: _Finder) -> Relation:
