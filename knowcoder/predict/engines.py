@@ -22,8 +22,6 @@ from knowcoder.predict.kv_cache import Prefix, batch_cache, can_share, common_le
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-# A batch holds about so many tokens of cache; on a CPU more do not run faster.
-_BATCH_TOKENS = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Engine(Protocol):
 
     def complete(
         self,
-        prompts: Sequence[Sequence[int]],
+        prompts: Sequence[list[int]],
         grammars: Sequence[str | None],
         max_new_tokens: int,
         progress: Callable[[int, Completion], None] | None = None,
@@ -68,15 +66,22 @@ class HfEngine:
         model_dir: model folder or name on the hub.
         device: "auto" takes the accelerator if there is one.
         precision: "auto" is bf16 on an accelerator and fp32 on a CPU.
+        batch_size: prompts answered at a time.
 
     Raises:
         ModelError: the model does not load.
     """
 
     def __init__(
-        self, model_dir: str | Path, wrapper: Wrapper, device: str = "auto", precision: Precision = "auto"
+        self,
+        model_dir: str | Path,
+        wrapper: Wrapper,
+        device: str = "auto",
+        precision: Precision = "auto",
+        batch_size: int = 64,
     ) -> None:
         self.wrapper = wrapper
+        self.batch_size = batch_size
         if device == "auto":
             accelerator = torch.accelerator.current_accelerator(check_available=True)
             device = "cpu" if accelerator is None else accelerator.type
@@ -96,7 +101,7 @@ class HfEngine:
     @torch.inference_mode()
     def complete(
         self,
-        prompts: Sequence[Sequence[int]],
+        prompts: Sequence[list[int]],
         grammars: Sequence[str | None],
         max_new_tokens: int,
         progress: Callable[[int, Completion], None] | None = None,
@@ -119,15 +124,14 @@ class HfEngine:
                 progress(row.index, done[row.index])
 
         for group in groups(prompts):
-            longest = max(len(prompts[index]) for index in group) + max_new_tokens
-            size = max(1, _BATCH_TOKENS // longest)
             prefix = self._prefix([prompts[index] for index in group])
-            for begin in range(0, len(group), size):
-                rows = [_Row(index, [], self._matcher(grammars[index])) for index in group[begin : begin + size]]
+            for begin in range(0, len(group), self.batch_size):
+                batch = group[begin : begin + self.batch_size]
+                rows = [_Row(index, [], self._matcher(grammars[index])) for index in batch]
                 self._run(rows, [prompts[row.index] for row in rows], prefix, max_new_tokens, finish)
         return [done[index] for index in range(len(prompts))]
 
-    def _prefix(self, prompts: Sequence[Sequence[int]]) -> Prefix:
+    def _prefix(self, prompts: Sequence[list[int]]) -> Prefix:
         """The cache of the common beginning of prompts; the last token of each is left to its row."""
         shared = min(common_length(prompts), min(map(len, prompts)) - 1)
         if shared < 0:
@@ -139,7 +143,7 @@ class HfEngine:
     def _run(
         self,
         rows: list[_Row],
-        prompts: Sequence[Sequence[int]],
+        prompts: Sequence[list[int]],
         prefix: Prefix,
         max_new_tokens: int,
         finish: Callable[[_Row], None],

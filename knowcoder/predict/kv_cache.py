@@ -24,7 +24,7 @@ class Prefix:
     layers: tuple[States, ...] = ()
 
 
-def groups(prompts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+def groups(prompts: Sequence[list[int]]) -> Iterator[list[int]]:
     """Indices of prompts by common beginning; shortest first within a group, so that a batch pads little."""
     order = sorted(range(len(prompts)), key=lambda index: prompts[index])
     group: list[int] = []
@@ -39,7 +39,7 @@ def groups(prompts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
         yield sorted(group, key=lambda member: len(prompts[member]))
 
 
-def common_length(prompts: Sequence[Sequence[int]]) -> int:
+def common_length(prompts: Sequence[list[int]]) -> int:
     """Length of the longest common beginning."""
     first, last = min(prompts), max(prompts)
     for place, (one, other) in enumerate(zip(first, last, strict=False)):
@@ -73,7 +73,7 @@ def batch_cache(model: PreTrainedModel, prefix: Prefix, capacity: int) -> Cache:
     return Cache(layers=list(layers))
 
 
-class GrowingLayer(DynamicLayer):  # type: ignore[misc]  # its base is untyped
+class GrowingLayer(DynamicLayer):
     """A dynamic cache layer with its room reserved: a new token is copied alone and not with the whole cache."""
 
     def __init__(self, capacity: int, prefix: States | None) -> None:
