@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from knowcoder.corpus.alignment import align
 from knowcoder.corpus.sentence import Annotations, LabelSet, Mention, Sentence
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import TASKS, Task
-from knowcoder.score.align import align
 from knowcoder.score.prediction import Prediction
 
 Key = tuple[Any, ...]
@@ -151,9 +151,7 @@ COLUMNS: dict[Task, dict[str, KeyRule]] = {
         "strict": lambda a: [(r.type, r.head.text, r.tail.text) for r in a.relations],
         "strict_offsets": lambda a: [(r.type, _span(r.head), _span(r.tail)) for r in a.relations],
         "identification": lambda a: [(r.head.text, r.tail.text) for r in a.relations],
-        "entity_types": lambda a: [
-            (r.type, r.head.type, r.head.text, r.tail.type, r.tail.text) for r in a.relations
-        ],
+        "entity_types": lambda a: [(r.type, r.head.type, r.head.text, r.tail.type, r.tail.text) for r in a.relations],
     },
     "ED": {
         "strict": lambda a: [(e.type, _text(e.trigger)) for e in a.events],
@@ -216,4 +214,3 @@ def _pair_equal(
         places = free.get(predicted[j])
         if places:
             partners[j] = places.pop()
-

@@ -15,23 +15,23 @@ from knowcoder.score.match import COLUMNS, join, pair
 from tests.score.strategies import LABELS, predict, sentence
 
 _triggers = st.sampled_from([None, "x", "y"])
-_keys = st.lists(st.tuples(st.sampled_from("AB"), _triggers, st.just("role"), st.sampled_from("pq")), max_size=4)
+_keys = st.lists(st.tuples(st.sampled_from("AB"), _triggers, st.just("role"), st.just("p")), max_size=3)
 
 
 def _fit(one: tuple, other: tuple) -> bool:
     return (one[0], *one[2:]) == (other[0], *other[2:]) and (None in (one[1], other[1]) or one[1] == other[1])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_keys, _keys)
 def test_arguments_pair_one_to_one_and_as_many_as_can(gold, predicted) -> None:
     partners = pair(gold, predicted, "EAE")
     used = [partner for partner in partners if partner >= 0]
     assert len(set(used)) == len(used)
     assert all(_fit(gold[g], predicted[p]) for p, g in enumerate(partners) if g >= 0)
-    padded = [*gold, *[("", None, "", "")] * len(predicted)]
-    best = max(sum(_fit(g, p) for g, p in zip(order, predicted, strict=False)) for order in permutations(padded, len(predicted))) if len(predicted) <= 3 else len(used)
-    assert len(used) == best
+    slots = [*gold, *[("", None, "", "")] * len(predicted)]  # a predicted key may also stay alone
+    orders = permutations(slots, len(predicted))
+    assert len(used) == max(sum(map(_fit, order, predicted)) for order in orders)
 
 
 def test_the_trigger_ties_an_argument_to_its_event() -> None:

@@ -74,7 +74,8 @@ def test_a_wrong_answer_more_never_raises_precision(case, place) -> None:
 
 
 def test_three_copies_of_one_right_answer_are_one_right_and_two_wrong() -> None:
-    columns = score([sentence(0, Annotations((ana,)))], predict(0, Annotations((ana,) * 3)), LABELS).tasks["NER"].columns
+    metrics = score([sentence(0, Annotations((ana,)))], predict(0, Annotations((ana,) * 3)), LABELS)
+    columns = metrics.tasks["NER"].columns
     for name in ("strict", "strict_offsets", "identification"):
         assert (columns[name].tp, columns[name].fp, columns[name].fn) == (1, 2, 0)
     assert (columns["distinct"].tp, columns["distinct"].fp) == (1, 0)

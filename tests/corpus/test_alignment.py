@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knowcoder.corpus.alignment import align, occurrences
 from knowcoder.corpus.sentence import Annotations, Argument, Event, Mention, Relation
-from knowcoder.score.align import align, occurrences
 
 
 @given(st.text("abc ,", max_size=20), st.text("abc ,", min_size=1, max_size=3))
@@ -14,7 +16,7 @@ def test_occurrences_spell_the_piece_and_are_found_when_there(text, piece) -> No
     found = occurrences(text, piece)
     assert all(text[start : start + len(piece)] == piece for start in found)
     assert bool(found) == (piece in text)
-    assert all(later - earlier >= len(piece) for earlier, later in zip(found, found[1:], strict=False))
+    assert all(later - earlier >= len(piece) for earlier, later in pairwise(found))
 
 
 def test_whole_words_come_before_parts_of_words() -> None:
