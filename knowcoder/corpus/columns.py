@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -46,12 +46,22 @@ class ColumnKeys:
 
 
 def read_columns(
-    path: str | Path, keys: ColumnKeys, *, source: str, split: str, language: str, reading: Reading
+    path: str | Path,
+    keys: ColumnKeys,
+    classes: Mapping[str, str],
+    *,
+    source: str,
+    split: str,
+    language: str,
+    reading: Reading,
 ) -> Iterator[Sentence]:
-    """Yield the sentences of a column file; types are the file's own labels.
+    """Yield the sentences of a column file.
 
     ``-DOCSTART-`` lines end a sentence and are no token. A sentence with a malformed line is rejected whole,
     since its text would have a hole; a tag that its scheme does not allow where it stands is repaired.
+
+    Args:
+        classes: label in the file -> class name; a sentence with any other label is rejected.
 
     Raises:
         DataError: the file cannot be read as UTF-8.
@@ -60,7 +70,7 @@ def read_columns(
         try:
             tokens, tags = _columns(rows, keys)
             spans, repaired = decode_tags(tags, keys.scheme)
-            text, mentions = _place(tokens, spans, keys.join)
+            text, mentions = _place(tokens, spans, classes, keys.join)
         except _Malformed as error:
             reading.reject(path, line + error.row, error.reason, error.value)
             continue
@@ -82,6 +92,22 @@ class _Malformed(Exception):
     def __init__(self, row: int, reason: str, value: str) -> None:
         super().__init__(reason)
         self.row, self.reason, self.value = row, reason, value
+
+
+def read_labels(path: str | Path, keys: ColumnKeys) -> list[str]:
+    """The labels that a column file uses, sorted: the classes of a data set that nothing else describes.
+
+    Raises:
+        DataError: the file cannot be read as UTF-8.
+    """
+    found: set[str] = set()
+    for _, rows in _blocks(path):
+        try:
+            spans, _ = decode_tags(_columns(rows, keys)[1], keys.scheme)
+        except _Malformed:
+            continue  # rejected and counted when the sentences are read
+        found |= {kind for kind, _, _ in spans}
+    return sorted(found)
 
 
 def _blocks(path: str | Path) -> Iterator[tuple[int, list[str]]]:
@@ -162,7 +188,9 @@ def _parse(tag: str, scheme: Scheme, index: int) -> tuple[str, str]:
     raise _Malformed(index, f"tag is not {scheme}", tag)
 
 
-def _place(tokens: Sequence[str], spans: Sequence[Span], join: str) -> tuple[str, tuple[Mention, ...]]:
+def _place(
+    tokens: Sequence[str], spans: Sequence[Span], classes: Mapping[str, str], join: str
+) -> tuple[str, tuple[Mention, ...]]:
     """Join the tokens and turn token spans into mentions with character offsets."""
     text = join.join(tokens)
     starts: list[int] = []
@@ -175,5 +203,7 @@ def _place(tokens: Sequence[str], spans: Sequence[Span], join: str) -> tuple[str
         start, end = starts[first], starts[after - 1] + len(tokens[after - 1])
         if not text[start:end].strip():
             raise _Malformed(first, "mention is blank", kind)
-        mentions.append(Mention(kind, text[start:end], start, end))
+        if kind not in classes:
+            raise _Malformed(first, "label without a class", kind)
+        mentions.append(Mention(classes[kind], text[start:end], start, end))
     return text, tuple(mentions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,11 +32,13 @@ class Reading:
 
     Attributes:
         kept: units that reached the corpus; every unit read is either kept or rejected.
-        repaired: units whose annotation was illegal in its scheme and was mended.
+        repaired: annotations that were mended: illegal tags, mentions found only after normalising.
+        texts: different texts that the units stood in, kept or not; 0 where a unit is a text.
     """
 
     kept: int = 0
     repaired: int = 0
+    texts: int = 0
     rejected: list[Reject] = field(default_factory=list)
 
     @property
@@ -51,6 +53,8 @@ class Reading:
         """The account as a manifest shows it: totals, then one line per reason."""
         reasons = Counter(f"rejected: {reject.reason}" for reject in self.rejected)
         totals = {"read": self.read, "kept": self.kept, "rejected": len(self.rejected), "repaired": self.repaired}
+        if self.texts:
+            totals["texts"] = self.texts
         return totals | dict(sorted(reasons.items()))
 
 
@@ -96,6 +100,22 @@ class Corpus:
             split: self.counts.get(split, {}) | count_annotations(sentences)
             for split, sentences in self.splits.items()
         }
+
+
+def join(corpora: Sequence[Corpus]) -> Corpus:
+    """One corpus of several; what stands under the same split or source is put together in their order."""
+    whole = Corpus({}, {})
+    for corpus in corpora:
+        whole.labels |= corpus.labels
+        whole.rejects += corpus.rejects
+        whole.warnings += corpus.warnings
+        for split, sentences in corpus.splits.items():
+            whole.splits.setdefault(split, []).extend(sentences)
+        for split, counts in corpus.counts.items():
+            total = Counter(whole.counts.get(split, {}))
+            total.update(counts)
+            whole.counts[split] = dict(total)
+    return whole
 
 
 def split_names(directory: str | Path) -> list[str]:

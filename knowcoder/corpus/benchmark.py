@@ -1,0 +1,246 @@
+"""The benchmarks: data sets that ``configs/benchmark/*.yaml`` describe, read with their labels and checked counts.
+
+A benchmark file says where a data set comes from, how its files are laid out, which class each of its labels
+is, and how many sentences and annotations it must give.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from knowcoder.config import configs_dir
+from knowcoder.corpus.columns import ColumnKeys, read_columns
+from knowcoder.corpus.reading import Corpus, Reading, join
+from knowcoder.corpus.sentence import LabelSet, Sentence
+from knowcoder.corpus.triples import TripleKeys, read_triples, signatures_of
+from knowcoder.errors import ConfigError
+from knowcoder.schema.concepts import Concept, EntityType, RelationType
+from knowcoder.schema.json_source import read_json
+from knowcoder.schema.source import name_concepts, unite
+
+
+class Label(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What a label of the data set means: the class it becomes. ``parent`` is another label of the data set.
+
+    ``id`` is the Wikidata id where the class means the same, so that data sets share it; else the label.
+    """
+
+    name: str
+    id: str = ""
+    description: str = ""
+    examples: tuple[str, ...] = ()
+    parent: str = ""
+
+
+class Split(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A split's file (``{part}`` stands for the part), what differs in its keys, and the counts it must give."""
+
+    path: str
+    keys: dict[str, Any] = {}
+    expected: dict[str, int] = {}
+
+
+class Benchmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """One file of ``configs/benchmark``.
+
+    Attributes:
+        folder: name of the data set's folder under a common root of data sets.
+        obtain: how to get the data.
+        keys: how its files are laid out: the fields of the reader's keys class.
+        parts: where the data set falls into parts with a label set each: part -> how its files spell it.
+        ontology: path of a part's ontology, which gives its types; else ``labels`` does.
+        labels: label in the data -> class; with an ontology, what shall differ from it.
+        verified: whether the counts were seen on the real files.
+    """
+
+    title: str
+    licence: str
+    homepage: str
+    obtain: str
+    folder: str
+    format: Literal["columns", "triples"]
+    splits: dict[str, Split]
+    keys: dict[str, Any] = {}
+    parts: dict[str, str] = msgspec.field(default_factory=lambda: {"": ""})
+    ontology: str = ""
+    labels: dict[str, Label] = {}
+    language: str = "en"
+    verified: bool = False
+
+
+def names() -> list[str]:
+    """The benchmarks that there are."""
+    return sorted(path.stem for path in (configs_dir() / "benchmark").glob("*.yaml"))
+
+
+def load(name: str) -> Benchmark:
+    """Read the description of a benchmark.
+
+    Raises:
+        ConfigError: there is none of this name, or its file is malformed.
+    """
+    path = configs_dir() / "benchmark" / f"{name}.yaml"
+    if name not in names():
+        raise ConfigError(f"benchmark {name!r} is not known; there are: {', '.join(names())}")
+    try:
+        return msgspec.convert(OmegaConf.to_container(OmegaConf.load(path)), Benchmark)
+    except (OmegaConfBaseException, msgspec.ValidationError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def read_benchmarks(chosen: Sequence[str], path: str | Path) -> Corpus:
+    """Read several benchmarks as one corpus; their sources and label sets stay apart."""
+    return join([read_benchmark(name, path) for name in chosen])
+
+
+def read_benchmark(name: str, path: str | Path) -> Corpus:
+    """Read a benchmark with class names in the place of its labels.
+
+    Args:
+        path: the data set's folder, or a folder that holds it under its usual name.
+
+    Raises:
+        ConfigError: no such benchmark, or the path does not hold its files.
+        DataError: a file is malformed as a whole. What is wrong with one unit is rejected and counted.
+    """
+    benchmark = load(name)
+    root = _root(benchmark, path)
+    parts = _parts(name, benchmark, root)
+    corpus = Corpus({}, {part.source: _label_set(part.concepts) for part in parts})
+    for split, layout in benchmark.splits.items():
+        reading = Reading()
+        corpus.splits[split] = [
+            sentence for part in parts for sentence in _read(benchmark, layout, part, root, split, reading)
+        ]
+        corpus.rejects += reading.rejected
+        corpus.counts[split] = reading.counts()
+    corpus.warnings = list(_differences(name, benchmark, corpus.tally()))
+    return corpus
+
+
+def schema_of(name: str, path: str | Path = "") -> list[Concept]:
+    """The types of a benchmark: from its labels, or from its ontologies under ``path``, which only those need."""
+    benchmark = load(name)
+    if not benchmark.ontology:
+        return [_entity_type(key, label, benchmark) for key, label in benchmark.labels.items()]
+    folder = (_root(benchmark, path) / benchmark.ontology).parent
+    given = {key: label.name for key, label in benchmark.labels.items()}
+    return [replace(concept, name=given.get(concept.id, concept.name)) for concept in read_json(folder).concepts]
+
+
+def schema_of_all(chosen: Iterable[str], path: str | Path = "") -> list[Concept]:
+    """The types of several benchmarks; types of the same id are one.
+
+    Raises:
+        DataError: the benchmarks name types inconsistently.
+    """
+    return name_concepts(unite(concept for name in chosen for concept in schema_of(name, path)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a data set: what its sentences' source is called, how its files spell it, its own types."""
+
+    source: str
+    spelled: str
+    concepts: list[Concept]
+
+
+def _parts(name: str, benchmark: Benchmark, root: Path) -> list[_Part]:
+    concepts = schema_of(name, root)
+    names = {concept.id: concept.name for concept in concepts}
+    parts = []
+    for part, spelled in benchmark.parts.items():
+        own = concepts
+        if benchmark.ontology:
+            ontology = read_json(root / benchmark.ontology.format(part=spelled))
+            own = [replace(concept, name=names[concept.id]) for concept in ontology.concepts]
+        parts.append(_Part(f"{name}-{part}" if part else name, spelled, own))
+    return parts
+
+
+def _read(
+    benchmark: Benchmark, layout: Split, part: _Part, root: Path, split: str, reading: Reading
+) -> Iterator[Sentence]:
+    file = root / layout.path.format(part=part.spelled)
+    keys = benchmark.keys | layout.keys
+    if benchmark.format == "columns":
+        classes = {key: label.name for key, label in benchmark.labels.items()}
+        return read_columns(
+            file,
+            _keys(keys, ColumnKeys),
+            classes,
+            source=part.source,
+            split=split,
+            language=benchmark.language,
+            reading=reading,
+        )
+    return read_triples(
+        file,
+        _keys(keys, TripleKeys),
+        signatures_of(part.concepts),
+        source=part.source,
+        split=split,
+        language=benchmark.language,
+        reading=reading,
+    )
+
+
+K = TypeVar("K", ColumnKeys, TripleKeys)
+
+
+def _keys(values: Mapping[str, Any], kind: type[K]) -> K:
+    known = {field.name for field in dataclasses.fields(kind)}
+    if unknown := values.keys() - known:
+        raise ConfigError(f"reader key {min(unknown)!r} is not known; there are: {', '.join(sorted(known))}")
+    return msgspec.convert(values, kind)
+
+
+def _root(benchmark: Benchmark, path: str | Path) -> Path:
+    """The data set's folder: the path, or the folder of its usual name within."""
+    spelled = next(iter(benchmark.parts.values()))
+    first = next(iter(benchmark.splits.values())).path.format(part=spelled)
+    for root in (Path(path), Path(path) / benchmark.folder):
+        if (root / first).exists():
+            return root
+    raise ConfigError(f"{path}: neither {first} nor {benchmark.folder}/{first} is there; to get it: {benchmark.obtain}")
+
+
+def _entity_type(key: str, label: Label, benchmark: Benchmark) -> EntityType:
+    parent = benchmark.labels.get(label.parent)
+    if label.parent and parent is None:
+        raise ConfigError(f"{benchmark.title}: the parent {label.parent!r} of {key!r} is no label of this data set")
+    return EntityType(
+        id=label.id or key,
+        name=label.name,
+        label=re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label.name).lower(),
+        aliases=(key,),
+        description=label.description,
+        examples=label.examples,
+        parent=(parent.id or label.parent) if parent else None,
+    )
+
+
+def _label_set(concepts: Iterable[Concept]) -> LabelSet:
+    concepts = list(concepts)
+    return LabelSet(
+        entities=tuple(concept.name for concept in concepts if isinstance(concept, EntityType)),
+        relations=tuple(concept.name for concept in concepts if isinstance(concept, RelationType)),
+    )
+
+
+def _differences(name: str, benchmark: Benchmark, tally: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    for split, layout in benchmark.splits.items():
+        for what, expected in layout.expected.items():
+            found = tally[split].get(what, 0)
+            if found != expected:
+                yield f"{name}, {split}: {found} {what}, expected {expected}; these may not be the usual files"
