@@ -19,6 +19,7 @@ from knowcoder.corpus.sentence import LabelSet, Sentence
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import TASKS, Task
 from knowcoder.score.match import COLUMNS, Example, Key, join, pair
+from knowcoder.score.mistakes import Kind, Mistake, count_mistakes, find_mistakes
 from knowcoder.score.prediction import Prediction
 
 Counts = npt.NDArray[np.int64]  # (sentences, 3): true positives, false positives, false negatives
@@ -63,6 +64,7 @@ class TaskMetrics:
         columns: rule of matching -> micro score; ``strict`` is the headline.
         macro, macro_sources: mean of the strict scores of classes, of sources.
         by_source, by_group, by_class: strict scores of parts of the task.
+        mistakes: how many of each kind ``errors.jsonl`` holds.
     """
 
     sentences: int
@@ -74,6 +76,7 @@ class TaskMetrics:
     by_source: dict[str, Score]
     by_group: dict[str, Score]
     by_class: dict[str, Score]
+    mistakes: dict[Kind, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,16 +132,19 @@ def score(
     seed: int = 1,
 ) -> Metrics:
     """Score predictions against gold; see :func:`knowcoder.score.match.join` for what is matched to what."""
-    return measure(gold, join(gold, predictions, labels, tasks), seed)
+    examples = join(gold, predictions, labels, tasks)
+    return measure(gold, examples, find_mistakes(examples), seed)
 
 
-def measure(gold: Sequence[Sentence], examples: Sequence[Example], seed: int = 1) -> Metrics:
-    """The metrics of examples that :func:`knowcoder.score.match.join` made of ``gold``."""
-    tallies = tally(examples)
+def measure(
+    gold: Sequence[Sentence], examples: Sequence[Example], mistakes: Sequence[Mistake], seed: int = 1
+) -> Metrics:
+    """The metrics of examples that :func:`knowcoder.score.match.join` made of ``gold``, and of their mistakes."""
+    tallies, kinds = tally(examples), count_mistakes(mistakes)
     annotated = {task for sentence in gold for task in sentence.tasks}
     return Metrics(
         sentences=len(gold),
-        tasks={task: _task_metrics(counted, seed) for task, counted in tallies.items()},
+        tasks={task: _task_metrics(counted, kinds.get(task, {}), seed) for task, counted in tallies.items()},
         not_predicted=tuple(task for task in TASKS if task in annotated and task not in tallies),
     )
 
@@ -198,7 +204,7 @@ def _tally_classes(
                 classes.setdefault(key[0], {}).setdefault(index, [0, 0, 0])[2] += 1
 
 
-def _task_metrics(counted: Tally, seed: int) -> TaskMetrics:
+def _task_metrics(counted: Tally, kinds: dict[Kind, int], seed: int) -> TaskMetrics:
     examples, strict = counted.examples, counted.columns["strict"]
     by_class = {
         name: _score(np.array(list(rows.values()), dtype=np.int64), seed, zeros=len(examples) - len(rows))
@@ -215,6 +221,7 @@ def _task_metrics(counted: Tally, seed: int) -> TaskMetrics:
         by_source=by_source,
         by_group=_by([example.sentence.group for example in examples], strict, seed),
         by_class=by_class,
+        mistakes=kinds,
     )
 
 
