@@ -106,9 +106,9 @@ class WorldConfig(OutputConfig):
 @dataclass
 class SchemaConfig(OutputConfig):
     output: str = key("", "folder to write; not needed where the stage only prints")
-    source: str = key(MISSING, "what INPUT is", choices=("wikidata", "kgtk", "python", "json", "benchmark"))
-    input: str = key("", "file or folder to read", kinds=(), foreign=True)
-    benchmark: list[str] = key([], "for source=benchmark: names in configs/benchmark")
+    source: str = key("json", "what INPUT is", choices=("wikidata", "kgtk", "python", "json"))
+    input: str = key("", "file or folder to read", foreign=True)
+    benchmark: list[str] = key([], "take the types of these benchmarks (names in configs/benchmark)")
     language: str = key("en", "language of labels and descriptions")
     show: str = key("", "print the concept of this name in an existing library (schema=DIR) instead of writing")
     schema: str = key("", "library that show looks in", kinds=("schema",))
@@ -118,11 +118,13 @@ class SchemaConfig(OutputConfig):
 @dataclass
 class CorpusConfig(OutputConfig):
     output: str = key("", "folder to write; not needed where the stage only prints")
-    format: str = key("columns", "family of format of INPUT", choices=("columns", "triples", "benchmark"))
+    benchmark: list[str] = key([], "names in configs/benchmark, which know their format; else format says it")
+    format: str = key("columns", "family of format of INPUT", choices=("columns", "triples"))
     input: str = key("", "file or folder to read", foreign=True)
-    benchmark: list[str] = key([], "for format=benchmark: names in configs/benchmark")
-    source: str = key("", "name of the data set, where the format does not say")
-    schema: str = key("", "library whose class names the annotations get", kinds=("schema",))
+    source: str = key("corpus", "name of the data set, for a file that is no benchmark")
+    split: str = key("train", "split that the file becomes, for a file that is no benchmark")
+    language: str = key("en", "language of the text")
+    schema: str = key("", "triples: library with their relations", kinds=("schema",))
     separator: str = key("\t", "columns: what stands between columns")
     token_column: int = key(0, "columns: index of the token")
     tag_column: int = key(-1, "columns: index of the tag")
@@ -142,10 +144,11 @@ class EnrichConfig(OutputConfig):
 @dataclass
 class InitConfig(OutputConfig):
     config: str = key("tiny-llama", "architecture: a name in configs/model, or a folder with config.json")
-    text: list[str] = key([], "folders of sentences and samples to train a tokenizer on", kinds=("corpus", "samples", "schema"))
+    schema: str = key("", "library whose code the tokenizer is trained on", kinds=("schema",))
+    corpus: list[str] = key([], "sentences that the tokenizer is trained on", kinds=("corpus",))
+    sentences: int = key(5000, "sentences taken from each corpus, at most", unit="sentences")
     vocab_size: int = key(2048, "size of the vocabulary to train", unit="pieces")
     tokenizer: str = key("", "take this tokenizer instead of training one", foreign=True, kinds=("model",))
-    wrapper: str = key("plain", "what stands around a prompt", choices=("plain", "published", "chat"))
     seed: int = key(1, "seed of the weights")
 
 
@@ -238,7 +241,9 @@ class MergeConfig(OutputConfig):
 class PredictConfig(LongConfig):
     model: str = key("", "model to ask; not for method=dictionary", foreign=True, kinds=("model",))
     method: str = key(
-        "model", "the model, or a dictionary of the training mentions as a baseline", choices=("model", "dictionary")
+        "model",
+        "the model; as baselines, the same model with random weights, or a dictionary of the training mentions",
+        choices=("model", "random", "dictionary"),
     )
     schema: str = key(MISSING, "schema library", kinds=("schema",))
     corpus: str = key(MISSING, "sentences; every one is offered the whole label set of its source", kinds=("corpus",))

@@ -70,6 +70,21 @@ class Sentence:
     group: str = ""
     translation_of: str | None = None
 
+    @property
+    def annotations(self) -> Annotations:
+        """All that is annotated in it."""
+        return Annotations(self.entities, self.relations, self.events)
+
+    def classes(self, task: Task) -> list[str]:
+        """Names of the gold classes of a task, sorted."""
+        found = self.entities if task == "NER" else self.relations if task == "RE" else self.events
+        return sorted({item.type for item in found})
+
+    @property
+    def triggers(self) -> tuple[Mention, ...]:
+        """Triggers of the gold events, which argument extraction is told."""
+        return tuple(event.trigger for event in self.events if event.trigger is not None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSet:
@@ -78,6 +93,10 @@ class LabelSet:
     entities: tuple[str, ...] = ()
     relations: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+
+    def of(self, task: Task) -> tuple[str, ...]:
+        """The classes that a task asks for."""
+        return self.entities if task == "NER" else self.relations if task == "RE" else self.events
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from random import Random
 
 from knowcoder.codec.answer import build_answer
 from knowcoder.codec.prompt import build_prompt
-from knowcoder.corpus.sentence import Annotations, LabelSet, Mention, Sentence
+from knowcoder.corpus.sentence import LabelSet, Sentence
 from knowcoder.samples.budget import Draft
 from knowcoder.samples.negatives import NegativeSampling
 from knowcoder.samples.sample import Sample
@@ -34,11 +34,11 @@ def following_drafts(
             if task not in sentence.tasks or (task == "EAE" and not sentence.events):
                 continue
             random = Random(f"{seed}/{task}/{sentence.id}")
-            gold = gold_classes(task, sentence)
+            gold = sentence.classes(task)
             if task == "EAE":
                 offered, others = gold, []
             else:
-                offered, others = sampling.offer(gold, label_set(task, labels[sentence.source]), random)
+                offered, others = sampling.offer(gold, labels[sentence.source].of(task), random)
             random.shuffle(others)
             yield _draft(task, sentence, offered, others, library, random.random())
 
@@ -46,32 +46,12 @@ def following_drafts(
 def _draft(
     task: Task, sentence: Sentence, gold: Sequence[str], others: Sequence[str], library: SchemaLibrary, order: float
 ) -> Draft:
-    found = Annotations(sentence.entities, sentence.relations, sentence.events)
-    triggers = given_triggers(sentence) if task == "EAE" else ()
+    triggers = sentence.triggers if task == "EAE" else ()
 
     def write(negatives: Sequence[str], style: Style) -> Sample:
         classes = [*gold, *negatives]
         Random(order).shuffle(classes)
         prompt = build_prompt(task, classes, sentence.text, library, style, events=triggers)
-        return Sample(prompt, build_answer(task, found, classes, library, style), task, sentence.id)
+        return Sample(prompt, build_answer(task, sentence.annotations, classes, library, style), task, sentence.id)
 
     return Draft(tuple(others), write)
-
-
-def gold_classes(task: Task, sentence: Sentence) -> list[str]:
-    """Names of the classes that a sentence has for a task, sorted."""
-    if task == "NER":
-        return sorted({mention.type for mention in sentence.entities})
-    if task == "RE":
-        return sorted({relation.type for relation in sentence.relations})
-    return sorted({event.type for event in sentence.events})
-
-
-def label_set(task: Task, labels: LabelSet) -> Sequence[str]:
-    """The classes of a label set that a task asks for."""
-    return labels.entities if task == "NER" else labels.relations if task == "RE" else labels.events
-
-
-def given_triggers(sentence: Sentence) -> tuple[Mention, ...]:
-    """The triggers of the gold events, which argument extraction is told."""
-    return tuple(event.trigger for event in sentence.events if event.trigger is not None)

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from random import Random
 
 from knowcoder.codec.prompt import definitions, instance_code
-from knowcoder.corpus.sentence import Annotations, Sentence
+from knowcoder.corpus.sentence import Sentence
 from knowcoder.samples.budget import Budget, Draft
-from knowcoder.samples.following import gold_classes
 from knowcoder.samples.sample import Sample
 from knowcoder.schema.concepts import Task
 from knowcoder.schema.library import SchemaLibrary
@@ -52,14 +51,12 @@ def instance_drafts(sentences: Iterable[Sentence], library: SchemaLibrary) -> It
         for task in _INSTANCE_TASKS:
             if task == "EAE" and "EAE" not in sentence.tasks and "ED" not in sentence.tasks:
                 continue
-            for name in gold_classes(task, sentence):
+            for name in sentence.classes(task):
                 yield _instance(task, sentence, name, library)
 
 
 def _instance(task: Task, sentence: Sentence, name: str, library: SchemaLibrary) -> Draft:
-    found = Annotations(sentence.entities, sentence.relations, sentence.events)
-
     def write(negatives: object, style: Style) -> Sample:
-        return Sample("", instance_code(task, name, sentence.text, found, library, style), "instance", sentence.id)
+        return Sample("", instance_code(task, name, sentence.text, sentence.annotations, library, style), "instance", sentence.id)
 
     return Draft((), write)
