@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from knowcoder import jsonl
 from knowcoder.errors import DataError
@@ -141,6 +141,11 @@ class SchemaLibrary:
         return tuple(concept for concept in self if concept.parent is None)
 
     @cached_property
+    def memo(self) -> dict[object, Any]:
+        """Where renderers keep what they derive from this library; as it cannot change, neither can that."""
+        return {}
+
+    @cached_property
     def _names(self) -> dict[str, Concept]:
         return {concept.name: concept for concept in self}
 
@@ -188,16 +193,12 @@ def _check_unique(library: SchemaLibrary) -> None:
 
 def _check_name(concept: Concept) -> None:
     if not is_class_name(concept.name) or concept.name == "Entity":
-        raise DataError(
-            f"type {concept.id!r}: {concept.name!r} cannot be a class name; see naming.class_name"
-        )
+        raise DataError(f"type {concept.id!r}: {concept.name!r} cannot be a class name; see naming.class_name")
     if isinstance(concept, EventType):
         roles = [role.name for role in concept.roles]
         for role in roles:
             if not is_class_name(role) or role in _NOT_A_ROLE:
-                raise DataError(
-                    f"event {concept.name!r}: {role!r} cannot be a role; see naming.role_name"
-                )
+                raise DataError(f"event {concept.name!r}: {role!r} cannot be a role; see naming.role_name")
             if roles.count(role) > 1:
                 raise DataError(f"event {concept.name!r}: the role {role!r} is declared twice; merge the two")
 

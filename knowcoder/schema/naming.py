@@ -55,3 +55,13 @@ def _usable(name: str) -> str:
     if not name.isidentifier():
         name = "_" + name
     return name + "_" if name in _RESERVED else name
+
+
+def published_name(name: str) -> str:
+    """The name without the underscore that keeps it from being a keyword: ``from_`` -> ``from``."""
+    return name[:-1] if name.endswith("_") and keyword.iskeyword(name[:-1]) else name
+
+
+def python_name(name: str) -> str:
+    """The way back of ``published_name``: ``from`` -> ``from_``."""
+    return name + "_" if keyword.iskeyword(name) else name

@@ -1,11 +1,48 @@
-"""Types as Python class definitions."""
+"""Types as Python class definitions: what a user would write with our base classes (the clean dialect)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
+from knowcoder.errors import DataError
+from knowcoder.schema.concepts import Concept, EventType, RelationType
+from knowcoder.schema.library import KINDS, SchemaLibrary, hints, kind_of
+
+BASES = {"entity": "Entity", "relation": "Relation", "event": "Event"}
+MODULES = {"entity": "entities", "relation": "relations", "event": "events"}
+INDENT = "    "
+
+# What a string in double quotes cannot hold as it is; surrogates cannot be encoded in a source file.
 _SPECIAL = re.compile(r'[\x00-\x1f\x7f"\\\ud800-\udfff]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+# An example that must be quoted so that a list of examples can be read back.
+_NOT_PLAIN = re.compile(r'^"|^\s|\s$|^$|, |[^\S ]|[\x00-\x1f\x7f]')
+
+Pair: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a schema is written; a model is asked in the style in which it was trained.
+
+    Attributes:
+        dialect: ``clean`` is valid typed Python; ``released`` reproduces the published bytes.
+        descriptions: print descriptions, and the path to the parent where it is not printed.
+        examples: examples per class, at most.
+        parents: where a parent is not printed, ``nearest`` inherits from the nearest ancestor that is,
+            ``define`` prints the ancestors and ``import`` imports the parent. The released dialect always
+            names the parent, printed or not.
+        hints: print the types of heads, tails and roles; otherwise all are ``Entity``.
+    """
+
+    dialect: Literal["clean", "released"] = "clean"
+    descriptions: bool = True
+    examples: int = 10
+    parents: Literal["nearest", "define", "import"] = "nearest"
+    hints: bool = True
 
 
 def escape(text: str) -> str:
@@ -18,6 +55,234 @@ def quote(text: str) -> str:
     return f'"{escape(text)}"'
 
 
+def one_line(text: str) -> str:
+    """Text with every run of white space as one space: descriptions are single lines."""
+    return " ".join(text.split())
+
+
+def library_source(library: SchemaLibrary) -> str:
+    """A whole library as a Python module, with every example; ``python_source`` reads it back."""
+    most = max((len(concept.examples) for concept in library), default=0)
+    return definitions([concept.name for concept in library], library, Style(examples=most)) + "\n"
+
+
+def definitions(names: Sequence[str], library: SchemaLibrary, style: Style, roles: bool = True) -> str:
+    """Class definitions of the named types, after the imports and the entity classes that their hints need.
+
+    Classes stand in the order given, entities before relations before events, and a class after its parent.
+    ``roles=False`` leaves out the roles of events (event detection does not ask for them).
+
+    Raises:
+        DataError: a name is not in the library, or hides a base class that is needed beside it.
+    """
+    return renderer(library, style, roles).definitions(names)
+
+
+def renderer(library: SchemaLibrary, style: Style, roles: bool = True) -> Renderer:
+    """The renderer of a library in a style, made once: samples are written by the million."""
+    key = ("renderer", style, roles)
+    found: Renderer | None = library.memo.get(key)
+    if found is None:
+        found = library.memo[key] = Renderer(library, style, roles)
+    return found
+
+
+class Renderer:
+    """Writes classes of one library in one style, and remembers what it wrote."""
+
+    def __init__(self, library: SchemaLibrary, style: Style, roles: bool = True) -> None:
+        self.library, self.style, self.roles = library, style, roles
+        self._hinted = style.hints and roles
+        self._chains: dict[str, tuple[str, ...]] = {}
+        self._helpers: dict[str, tuple[str, ...]] = {}
+        self._codes: dict[tuple[str, str], str] = {}
+        self._arguments: dict[tuple[str, tuple[str, ...]], str] = {}
+
+    def definitions(self, names: Sequence[str]) -> str:
+        """See ``definitions``."""
+        offered = dict.fromkeys(names)
+        extra = [name for name in dict.fromkeys(n for o in offered for n in self.helpers(o)) if name not in offered]
+        imported: list[str] = []
+        if self.style.parents == "import":
+            parents = [chain[0] for name in offered if (chain := self.chain(name))]
+            imported = [name for name in dict.fromkeys(extra + parents) if name not in offered]
+            extra = []
+        elif self.style.parents == "define":
+            # From the root down, so that lines of one family stand together.
+            above = (ancestor for name in [*extra, *offered] for ancestor in reversed(self.chain(name)))
+            extra = [name for name in dict.fromkeys([*above, *extra]) if name not in offered]
+        printed = {**dict.fromkeys(extra), **offered, **dict.fromkeys(imported)}
+        kinds = {name: kind_of(self.library.by_name(name)) for name in printed}
+        blocks: list[str] = [self._imports(kinds, imported)]
+        done: set[str] = set(imported)
+        lines: list[str] = []  # bare helper classes stand line by line, without blank lines
+
+        def emit(name: str) -> None:
+            if name in done:
+                return
+            done.add(name)
+            parent = next((ancestor for ancestor in self.chain(name) if ancestor in printed), None)
+            if parent is not None:
+                emit(parent)
+            base = parent or BASES[kinds[name]]
+            if name in offered:
+                flush()
+                blocks.append(self.class_code(name, base))
+            else:
+                lines.append(f"class {name}({base}): ...")
+
+        def flush() -> None:
+            if lines:
+                blocks.append("\n".join(lines))
+                lines.clear()
+
+        for kind in KINDS:
+            for name in printed:
+                if kinds[name] == kind:
+                    emit(name)
+        flush()
+        return "\n\n".join(blocks)
+
+    def class_code(self, name: str, base: str) -> str:
+        """The definition of one class that inherits from ``base``."""
+        code = self._codes.get((name, base))
+        if code is None:
+            concept = self.library.by_name(name)
+            body = [*self._docstring(concept, base), *self._fields(concept)]
+            code = "\n".join([f"class {name}({base}):", *body]) if body else f"class {name}({base}): ..."
+            self._codes[name, base] = code
+        return code
+
+    def helpers(self, name: str) -> tuple[str, ...]:
+        """Names of the entity classes that the printed type hints of a class name."""
+        found = self._helpers.get(name)
+        if found is None:
+            concept = self.library.by_name(name)
+            found = tuple(self.library.by_id(id).name for id in hints(concept)) if self._hinted else ()
+            self._helpers[name] = found
+        return found
+
+    def chain(self, name: str) -> tuple[str, ...]:
+        """Names of the ancestors that a class may inherit from, nearest first, so that all type-checks."""
+        found = self._chains.get(name)
+        if found is None:
+            concept = self.library.by_name(name)
+            ancestors = [self.library.by_id(id) for id in self.library.ancestors(concept.id)]
+            if self._hinted and self.style.parents != "import":
+                ancestors = [
+                    ancestor for number, ancestor in enumerate(ancestors) if self._fits(concept, ancestors[number:])
+                ]
+            found = self._chains[name] = tuple(ancestor.name for ancestor in ancestors)
+        return found
+
+    def argument_class(self, type_name: str, types: tuple[str, ...]) -> str:
+        """The class by which an answer names a mention in a slot whose hints are ``types`` (ids).
+
+        Its own class if the slot hints it, else its nearest ancestor that the slot hints, else ``Entity``.
+        """
+        if not types or not self.style.hints or type_name not in self.library:
+            return "Entity"
+        found = self._arguments.get((type_name, types))
+        if found is None:
+            id = self.library.by_name(type_name).id
+            fitting = (near for near in (id, *self.library.ancestors(id)) if near in types)
+            nearest = next(fitting, None)
+            found = "Entity" if nearest is None else self.library.by_id(nearest).name
+            self._arguments[type_name, types] = found
+        return found
+
+    def _imports(self, kinds: Mapping[str, str], imported: Sequence[str]) -> str:
+        found = set(kinds.values())
+        if "relation" in found or ("event" in found and self.roles):
+            found.add("entity")  # answers may name a mention by the base class
+        bases = [BASES[kind] for kind in KINDS if kind in found]
+        for base in bases:
+            if base in kinds:
+                raise DataError(f"the class {base!r} hides the base class of the same name; rename it in the library")
+        return "\n".join([f"from knowcoder import {', '.join(bases)}", *import_lines(imported, self.library)])
+
+    def _docstring(self, concept: Concept, base: str) -> list[str]:
+        description = one_line(concept.description) if self.style.descriptions else ""
+        lines: list[str] = []
+        if self.style.descriptions and concept.parent is not None:
+            ancestors = [self.library.by_id(id).name for id in self.library.ancestors(concept.id)]
+            path = ancestors[: ancestors.index(base)] if base in ancestors else ancestors
+            if path:
+                lines.append("Parents: " + ", ".join(path))
+        examples = list_examples(concept.examples[: self.style.examples])
+        if examples or "Examples:" in description:  # an empty list says that the word belongs to the description
+            lines.append(f"Examples: {examples}".rstrip())
+        if not lines:
+            return [f'{INDENT}"""{_in_docstring(description)}"""'] if description else []
+        return [
+            f'{INDENT}"""{_in_docstring(description, last=False)}',
+            *(f"{INDENT}{_in_docstring(line, last=False)}" for line in lines),
+            f'{INDENT}"""',
+        ]
+
+    def _fields(self, concept: Concept) -> list[str]:
+        if isinstance(concept, RelationType):
+            slots = (("head", concept.head), ("tail", concept.tail))
+            return [f"{INDENT}{slot}: {self._union(types)}" for slot, types in slots if types and self.style.hints]
+        lines: list[str] = []
+        if isinstance(concept, EventType) and self.roles:
+            for role in concept.roles:
+                lines.append(f"{INDENT}{role.name}: list[{self._union(role.types)}] = []")
+                if role.description and self.style.descriptions:
+                    lines.append(f'{INDENT}"""{_in_docstring(one_line(role.description))}"""')
+        return lines
+
+    def _union(self, types: Iterable[str]) -> str:
+        names = [self.library.by_id(id).name for id in types] if self.style.hints else []
+        return " | ".join(names) or "Entity"
+
+    def _fits(self, concept: Concept, ancestors: Sequence[Concept]) -> bool:
+        """Whether the fields of a class may override those of ``ancestors[0]``, which inherits from the rest."""
+        return all(self._narrows(concept, ancestor) for ancestor in ancestors)
+
+    def _narrows(self, concept: Concept, ancestor: Concept) -> bool:
+        if isinstance(concept, RelationType) and isinstance(ancestor, RelationType):
+            slots = ((concept.head, ancestor.head), (concept.tail, ancestor.tail))
+            return all(self._covers(wide, narrow) for narrow, wide in slots)
+        if isinstance(concept, EventType) and isinstance(ancestor, EventType):
+            types = {role.name: set(role.types) for role in ancestor.roles}
+            return all(types.get(role.name, set(role.types)) == set(role.types) for role in concept.roles)
+        return True
+
+    def _covers(self, wide: tuple[str, ...], narrow: tuple[str, ...]) -> bool:
+        """Whether every type of the narrow union is, or inherits from, one of the wide union; empty is Entity."""
+        if not wide:
+            return True
+        return bool(narrow) and all(
+            type_id in wide or not set(wide).isdisjoint(self.library.ancestors(type_id)) for type_id in narrow
+        )
+
+
+def import_lines(names: Iterable[str], library: SchemaLibrary) -> list[str]:
+    """``from entities import City, Human`` lines for types that are not defined where they are used."""
+    by_kind: dict[str, list[str]] = {}
+    for name in names:
+        by_kind.setdefault(kind_of(library.by_name(name)), []).append(name)
+    return [f"from {MODULES[kind]} import {', '.join(by_kind[kind])}" for kind in KINDS if kind in by_kind]
+
+
+def list_examples(examples: Iterable[str] | Iterable[Pair]) -> str:
+    """Examples on one line: ``Ada, London`` or ``(Ada, London), (Bo, Cork)``; quoted where a comma would mislead."""
+    return ", ".join(
+        _example(item) if isinstance(item, str) else f"({_example(item[0])}, {_example(item[1])})" for item in examples
+    )
+
+
+def _example(text: str) -> str:
+    return quote(text) if _NOT_PLAIN.search(text) else text
+
+
 def _escaped(match: re.Match[str]) -> str:
     char = match[0]
     return _SHORT.get(char) or (f"\\x{ord(char):02x}" if ord(char) < 128 else f"\\u{ord(char):04x}")
+
+
+def _in_docstring(text: str, last: bool = True) -> str:
+    """Text for use between triple quotes; ``last`` if the closing quotes follow it at once."""
+    text = re.sub(r"[\x00-\x1f\x7f\\\ud800-\udfff]", _escaped, text).replace('"""', '\\"\\"\\"')
+    return text[:-1] + '\\"' if last and text.endswith('"') else text

@@ -1,0 +1,82 @@
+"""From a schema and a sentence to the bare prompt that a model completes; definition and instance code for phase 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from knowcoder.codec import released
+from knowcoder.codec.answer import argument_names, build_answer
+from knowcoder.corpus.sentence import Annotations, Mention
+from knowcoder.schema import render
+from knowcoder.schema.concepts import Task
+from knowcoder.schema.library import SchemaLibrary
+from knowcoder.schema.render import Style, quote
+
+TASK_SENTENCES: dict[Task, str] = {
+    "NER": "Instantiate every entity of these classes that the sentence mentions.",
+    "RE": "Instantiate every relation of these classes that the sentence states.",
+    "ED": "Instantiate every event of these classes that the sentence mentions, with its trigger.",
+    "EAE": "Instantiate these events with the arguments that the sentence gives them.",
+}
+_ASKED: dict[Task, str] = {"NER": "entities", "RE": "relations", "ED": "events", "EAE": "events"}
+
+
+def build_prompt(
+    task: Task,
+    class_names: Sequence[str],
+    text: str,
+    library: SchemaLibrary,
+    style: Style,
+    events: Sequence[Mention] = (),
+) -> str:
+    """The bare prompt: class definitions, the task, the sentence; ends with a newline.
+
+    Classes stand in the order given, but for a parent, which stands before its children. Relations and events
+    with roles bring the entity classes of their type hints along. ``events`` are the triggers that argument
+    extraction is told, as mentions whose types are event classes.
+
+    Raises:
+        DataError: a class is not in the library.
+    """
+    if style.dialect == "released":
+        return released.build_prompt(task, class_names, text, library, style, events)
+    lines = [render.definitions(class_names, library, style, roles=task != "ED"), ""]
+    lines.append(f'"""{TASK_SENTENCES[task]}"""')
+    if events:
+        lines.append(f"events = [{', '.join(f'{event.type}({quote(event.text)})' for event in events)}]")
+    lines.append(f"sentence = {quote(text)}\n")
+    return "\n".join(lines)
+
+
+def definitions(names: Sequence[str], library: SchemaLibrary, style: Style) -> str:
+    """Definition code of phase 1: the classes alone (KnowCoder, section 3.1.1)."""
+    if style.dialect == "released":
+        return released.definitions(names, library, style)
+    return render.definitions(names, library, style)
+
+
+def instance_code(
+    task: Task, name: str, text: str, annotations: Annotations, library: SchemaLibrary, style: Style
+) -> str:
+    """Instance code of phase 1: sentence, imports, and all instances of one class (KnowCoder, section 3.1.2).
+
+    The sentence stands before the imports, so that a model learns which classes a sentence speaks of.
+    """
+    names = [*argument_names(task, annotations, [name], library, style), name]
+    imports = render.import_lines((used for used in names if used != "Entity"), library)
+    if style.dialect == "released":
+        imports = [released.import_line(line) for line in imports]
+        if "Entity" in names:
+            imports.insert(0, released.IMPORT_ENTITY)
+    elif "Entity" in names:
+        imports.insert(0, "from knowcoder import Entity")
+    return "\n".join(
+        [
+            f"# Extract the {_ASKED[task]} from the following sentence.",
+            f"sentence = {quote(text)}",
+            "",
+            *imports,
+            "",
+            build_answer(task, annotations, [name], library, style),
+        ]
+    )
