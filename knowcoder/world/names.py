@@ -8,39 +8,46 @@ belongs to one split for good, so that no name of one split is contained in a na
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 Split = Literal["train", "dev", "test"]
 
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 # Repeated entries are more frequent.
-_ONSETS = "b d f g h j k l m n p r s t v w z b d k l m n p r s t v br dr fr gr kl st tr th sh".split()
-_VOWELS = "a e i o u a e i o a e i o ai ea ie oa ou".split()
+_ONSETS = _words("b d f g h j k l m n p r s t v w z b d k l m n p r s t v br dr fr gr kl st tr th sh")
+_VOWELS = _words("a e i o u a e i o a e i o ai ea ie oa ou")
 _MIDDLES = ("", "", "", "", "n", "r", "l", "s", "m")
 _CODAS = ("", "", "n", "l", "r", "s", "t", "m", "k", "d", "x", "nd", "ss", "rn", "sk", "th")
 
 _ADJECTIVES: dict[Split, tuple[str, ...]] = {
-    "train": tuple(
+    "train": _words(
         "Silent Broken Golden Distant Hollow Burning Secret Frozen Gentle Bitter Scarlet Endless Crooked Hidden "
-        "Restless Velvet Ancient Lonely Shining Wicked Tender Sleeping Borrowed Northern Paper Wild Quiet Iron".split()
+        "Restless Velvet Ancient Lonely Shining Wicked Tender Sleeping Borrowed Northern Paper Wild Quiet Iron"
     ),
-    "dev": tuple("Fallen Emerald Drifting Narrow Blessed Rusty".split()),
-    "test": tuple("Forgotten Silver Patient Crimson Wandering Hungry Marble Reluctant Stolen Amber".split()),
+    "dev": _words("Fallen Emerald Drifting Narrow Blessed Rusty"),
+    "test": _words("Forgotten Silver Patient Crimson Wandering Hungry Marble Reluctant Stolen Amber"),
 }
 _NOUNS: dict[Split, tuple[str, ...]] = {
-    "train": tuple(
+    "train": _words(
         "Harbor Garden Winter Mirror Orchard Shadow Lantern Feather Thunder Meadow Clock Stranger Letter Horizon "
         "Candle Sparrow Ocean Kingdom Daughter Window Echo Summer Lion Desert Ladder Dream Teacher Storm Anchor "
-        "Moon Compass Needle Sister Carnival Promise Fountain Wolf Road Tailor Rain".split()
+        "Moon Compass Needle Sister Carnival Promise Fountain Wolf Road Tailor Rain"
     ),
-    "dev": tuple("Chimney Bell Raven Doctor Ribbon Pilgrim Snow Crown".split()),
-    "test": tuple("Lighthouse Fox Soldier Autumn Pearl Violin Curtain Swallow Miller Tide Staircase Ember".split()),
+    "dev": _words("Chimney Bell Raven Doctor Ribbon Pilgrim Snow Crown"),
+    "test": _words("Lighthouse Fox Soldier Autumn Pearl Violin Curtain Swallow Miller Tide Staircase Ember"),
 }
 
 # Patterns by name kind. {s} is an invented stem, {a} an adjective and {n} a noun of the split, {d} digits,
 # {L} a capital letter. What stands before "|" belongs to the sentence, not to the name.
 _PLAIN: dict[str, tuple[str, ...]] = {
-    "person": ("{s} {s}",) * 8 + ("{s} {L}. {s}", "{s} van {s}", "{s} O'{s}", "{s} {s}-{s}", "{s} de {s}", "{s} {s} {s}"),
+    "person": ("{s} {s}",) * 8
+    + ("{s} {L}. {s}", "{s} van {s}", "{s} O'{s}", "{s} {s}-{s}", "{s} de {s}", "{s} {s} {s}"),
     "site": ("{s}",) * 6 + ("{s} {s}", "{s}-{s}"),
     "town": ("{s}",) * 6 + ("New {s}", "Saint {s}", "{s}-on-{s}", "San {s}", "{s}ton", "{s}burg"),
     "state": ("{s}ia", "{s}land", "{s}", "{s}stan", "{s}nia"),
@@ -116,7 +123,7 @@ NAMING: dict[str, Naming] = {
     "body_of_water": Naming(("sea", "bay"), "site", ("the |{s} Sea", "the |Gulf of {s}", "{s} Bay")),
     "lake": Naming(("lake",), "site", ("Lake {s}", "Lake {s}", "{s} Lake"), _APPOSED),
     "river": Naming(("river", "stream"), "site", ("the |River {s}", "the |{s} River"), article=True),
-    "landform": Naming(("valley", "desert"), "site", ("the |{s} Valley", "the |{s} Desert", "Cape {s}"), ("the {N} {X}",)),
+    "landform": Naming(("valley", "desert"), "site", ("the |{s} Valley", "the |{s} Desert", "Cape {s}")),
     "mountain": Naming(("mountain", "peak"), "site", ("Mount {s}", "{s} Peak"), _APPOSED),
     "island": Naming(("island",), "site", ("{s} Island", "the |Isle of {s}"), ("the {N} of {X}", "{X}, {A},")),
     "structure": Naming(("tower", "castle"), "site", ("{s} Castle", "the |{s} Tower")),
@@ -141,6 +148,13 @@ NAMING: dict[str, Naming] = {
     "drug": Naming(("drug", "medicine"), "matter", ("|{s}cillin", "|{s}statin", "|{s}mab")),
     "language": Naming(("language",), "tongue", frames=("the {N} {X}", "{X}, {A},")),
 }  # fmt: skip
+
+# Words that names of any split may hold; no stem and no word of random letters is one of them.
+_SHARED_WORDS = frozenset(
+    word.capitalize()
+    for pattern in [*(p for ps in _PLAIN.values() for p in ps), *(p for naming in NAMING.values() for p in naming.cues)]
+    for word in re.findall(r"[A-Za-z]+", re.sub(r"\{.\}", " ", pattern))
+).union(*_ADJECTIVES.values(), *_NOUNS.values())
 
 _LOWER_CASE = frozenset({"substance", "mineral", "drug"})
 
@@ -186,7 +200,7 @@ class Namer:
             letters = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 8))).capitalize()
             if rng.random() < 0.12:
                 letters += str(rng.randint(1, 99))
-            if self._claim(letters):
+            if letters not in _SHARED_WORDS and self._claim(letters):
                 return letters
 
     def _stem(self) -> str:
@@ -194,9 +208,10 @@ class Namer:
             syllables = self._rng.choice((2, 2, 2, 3))
             parts = [self._rng.choice(_ONSETS) + self._rng.choice(_VOWELS) for _ in range(syllables)]
             word = self._rng.choice(_MIDDLES).join(parts) + self._rng.choice(_CODAS)
-            if 4 <= len(word) <= 9 and word.capitalize() not in self.owners:
-                self.owners[word.capitalize()] = self.split
-                return word.capitalize()
+            name = word.capitalize()
+            if 4 <= len(word) <= 9 and name not in self.owners and name not in _SHARED_WORDS:
+                self.owners[name] = self.split
+                return name
 
     def _fill(self, pattern: str, lower: bool) -> str:
         rng = self._rng

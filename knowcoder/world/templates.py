@@ -18,9 +18,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias, cast
 
 _PIECE = re.compile(r"\{(\w+):(\w+)([!?=]?)\}|\{(\w+)\.(a|noun)\}|\[([^\]]+)\]|<([^>]+)>|([^{}<>\[\]]+)")
+
+
+Mode: TypeAlias = Literal["", "!", "?", "="]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Slot:
 
     name: str
     type: str
-    mode: Literal["", "!", "?", "="] = ""
+    mode: Mode = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Key:
     trigger: bool
 
 
-Piece = str | Slot | Noun | Key
+Piece: TypeAlias = str | Slot | Noun | Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def parse_template(text: str, relations: tuple[tuple[str, str, str], ...] = (), 
     while match := _PIECE.match(text, position):
         slot, type_, mode, noun_of, noun_form, trigger, phrase, literal = match.groups()
         if slot:
-            pieces.append(Slot(slot, type_, mode))
+            pieces.append(Slot(slot, type_, cast("Mode", mode)))
         elif noun_of:
             pieces.append(Noun(noun_of, noun_form == "a"))
         elif trigger or phrase:

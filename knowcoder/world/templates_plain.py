@@ -52,7 +52,10 @@ _DESCRIPTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "a letter from {x:scientist} was found in a drawer",
             "the {x.noun} {x:scientist?} keeps a careful diary",
         ),
-        ("{x.a} by training, {x:scientist?} doubts everything", "patient and precise is {x:scientist} at the microscope"),
+        (
+            "{x.a} by training, {x:scientist?} doubts everything",
+            "patient and precise is {x:scientist} at the microscope",
+        ),
     ),
     "artist": (
         (
@@ -152,7 +155,10 @@ _DESCRIPTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "a lump of {x:mineral} lay on the desk",
             "miners dig for {x:mineral} in these rocks",
         ),
-        ("hard and brittle, the mineral {x:mineral!} cuts glass", "in these rocks there is {x:mineral}, say the miners"),
+        (
+            "hard and brittle, the mineral {x:mineral!} cuts glass",
+            "in these rocks there is {x:mineral}, say the miners",
+        ),
     ),
     "drug": (
         (
@@ -166,11 +172,14 @@ _DESCRIPTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "substance": (
         (
             "the substance {x:substance!} smells of garlic",
-            "{x:substance?} is {x.a} that melts in the sun",
-            "a bottle of {x:substance} stood on the shelf",
-            "{x:substance} turns blue when it is heated",
+            "there is a smell of {x:substance=} in the cellar",
+            "a bottle of {x:substance=} stood on the shelf",
+            "{x:substance=} turns blue when it is heated",
         ),
-        ("when it is heated, the substance {x:substance!} turns green", "{x.a} such as {x:substance?} is sold by weight"),
+        (
+            "when it is heated, the substance {x:substance!} turns green",
+            "{x.a} such as {x:substance?} is sold by weight",
+        ),
     ),
     "language": (
         (
@@ -291,17 +300,20 @@ PREFIXES = (
 )  # fmt: skip
 SUFFIXES: tuple[tuple[str, ...], tuple[str, ...]] = (
     (
-        ", as every visitor soon learns", ", which surprised nobody", ", the guide explained", ", a fact few people know",
+        ", as every visitor soon learns", ", which surprised nobody", ", the guide explained",
         ", although no one wrote about it", ", and that was all", ", while it rained outside", ", so the story goes",
         ", but the page is torn", ", and the bells rang", ", as a boy struck a match to read the sign",
         ", and a clerk opened the window", ", while a dog was left in the yard", ", and the cook beat some eggs",
-        ", but nobody took notice", ", and the lesson hit home", ", while a nurse made tea", ", and a wave swept the sand",
+        ", but nobody took notice", ", and the lesson hit home", ", while a nurse made tea",
         ", as the keeper claimed with a yawn", ", and a girl carried water", ", while a ball rolled down the lane",
         ", but the reader won no answer from it", ", and somebody crushed a paper cup", ", as a fly landed on the page",
         ", while a man brought wood", ", and the clerk reached for a pen", ", and the brake was released too late",
-        ", while a child presented a drawing", ", and a girl launched a paper boat", ", as it was named no further",
+        ", while a child presented a drawing", ", and a girl launched a paper boat", ", and no names were named",
         ", and a guest stormed out", ", while the post was shipped by cart", ", and it took an hour to explain",
-        ", and there was no time left",
+        ", and there was no time left", ", a fact few people know", ", and a wave swept the sand",
+        ", while some cream was beaten", ", as notes were taken", ", so the witnesses agreed", ", but it was long ago",
+        ", as is well known", ", and the rest is gossip", ", which pleased the locals", ", even if some doubt it",
+        ", as a plaque reminds us", ", to the delight of the children", ", and everyone fell silent",
     ),
     (
         ", while some eggs were beaten", ", and no time was left", ", as tea was made in the kitchen",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -31,23 +32,23 @@ _ROLES = {event: frozenset(role.name for role in roles) for event, roles in EVEN
 
 # A sentence's plan, and how often: topics of its clauses.
 _PLANS: dict[tuple[str, ...], float] = {
-    ("relation",): 0.36,
-    ("multi",): 0.07,
+    ("relation",): 0.37,
+    ("multi",): 0.05,
     ("relation", "relation"): 0.06,
     ("relation", "event"): 0.06,
-    ("event",): 0.23,
+    ("event",): 0.24,
     ("event", "no event"): 0.02,
-    ("description",): 0.11,
-    ("no event",): 0.06,
+    ("description",): 0.12,
+    ("no event",): 0.05,
     ("empty",): 0.03,
 }
 _JOINTS = (", and ", ", while ", "; ", ", but ", "; moreover, ")
 _PREFIX_SHARE = 0.15
-_SUFFIX_SHARE = 0.3
+_SUFFIX_SHARE = 0.25
 _SHORT = 7  # words; shorter clauses are always extended
 _ATTEMPTS = 1000
-# Finer types that make no sense where the coarse one stands: a country does not lie in a country.
-_NEVER_FINER = {"place": {"country"}}
+# Not said of a "place": a country does not lie in a country, and settlements are frequent without it.
+_NEVER_FINER = {"place": {"country", "settlement", "city", "village"}}
 
 _Families = dict[str, dict[str, Family]]
 _T = TypeVar("_T")
@@ -85,7 +86,9 @@ class _Draft:
             )
             for event, a, b, arguments in self.events
         )
-        relations = tuple(Relation(_RELATION_NAME[name], found[head], found[tail]) for name, head, tail in self.relations)
+        relations = tuple(
+            Relation(_RELATION_NAME[name], found[head], found[tail]) for name, head, tail in self.relations
+        )
         return Sentence(
             id=id_,
             text=text,
@@ -110,7 +113,7 @@ class Writer:
         self._rng = random.Random(f"sentences {seed}")
         self._scrambled = scrambled
         owners: dict[str, Split] = {}
-        sizes: dict[Split, int] = {"train": 1200, "dev": 300, "test": 500}
+        sizes: dict[Split, int] = {"train": 3000, "dev": 400, "test": 800}
         self._namers = {split: Namer(split, seed, size, owners) for split, size in sizes.items()}
         self._families: _Families = {
             "relation": relation_families(),
@@ -122,6 +125,8 @@ class Writer:
         }
         self._decks: dict[tuple[str, str], Iterator[str]] = {}
         self._texts: set[str] = set()
+        self._counts: Counter[str] = Counter()  # mentions by type, to keep the types balanced
+        self._drawn: list[tuple[str, str]] = []  # pool and name, of the sentence in the making
 
     def write(self, split: Split, id_: str, group: str) -> Sentence:
         """One new sentence of a split and, for dev and test, of a cell.
@@ -136,11 +141,14 @@ class Writer:
                 continue
             if sentence.text not in self._texts:
                 self._texts.add(sentence.text)
+                for pool, name in self._drawn:
+                    self.natural.setdefault(pool, {})[name] = None
                 return sentence
         raise RuntimeError(f"the demonstration world is exhausted at {id_} ({group or 'training'})")
 
     def _draft(self, split: Split, group: str) -> _Draft:
         rng = self._rng
+        self._drawn = []
         (plan,) = rng.choices(list(_PLANS), list(_PLANS.values()))
         templates = [self._template(topic, split, group) for topic in plan]
         draft = _Draft()
@@ -171,6 +179,7 @@ class Writer:
     def _clause(self, draft: _Draft, template: Template, split: Split, group: str) -> None:
         types = {slot.name: self._finer(slot) for slot in template.slots}
         nouns = {name: self._rng.choice(NAMING[type_id].nouns or ("",)) for name, type_id in types.items()}
+        self._counts.update(types.values())
         index: dict[str, int] = {}
         trigger = (0, 0)
         for number, piece in enumerate(template.pieces):
@@ -196,8 +205,15 @@ class Writer:
         if slot.mode in ("!", "=") or not finer:
             return slot.type
         if slot.mode == "?":
-            return self._rng.choice([t for t in (slot.type, *finer) if NAMING[t].nouns])
-        return slot.type if self._rng.random() < 0.35 else self._rng.choice(finer)
+            return self._rarest([t for t in (slot.type, *finer) if NAMING[t].nouns])
+        if self._rng.random() < (0.6 if len(finer) == 1 else 0.35):
+            return slot.type
+        return self._rarest(finer)
+
+    def _rarest(self, types: Sequence[str]) -> str:
+        """One of the types, by preference one that has been rare so far."""
+        (type_id,) = self._rng.choices(types, [1 / (1 + self._counts[t]) for t in types])
+        return type_id
 
     def _words(
         self, slot: Slot, type_id: str, noun: str, apposable: bool, split: Split, group: str
@@ -226,16 +242,15 @@ class Writer:
         return self._natural_name(f"plain:{kind}", split, group)
 
     def _natural_name(self, pool: str, split: Split, group: str) -> str:
-        used = self.natural.setdefault(pool, {})
         if split == "train":
             name = self._rng.choice(self._namers["train"].pool(pool))
-            used[name] = None
+            self._drawn.append((pool, name))
             return name
         if group.startswith("unseen names"):
             return self._rng.choice(self._namers[split].pool(pool))
-        if not used:
+        if pool not in self.natural:
             raise _RetryError
-        return self._rng.choice(tuple(used))
+        return self._rng.choice(tuple(self.natural[pool]))
 
 
 def _part(train: Sequence[_T], held_out: Sequence[_T], split: Split, group: str) -> Sequence[_T]:
