@@ -97,8 +97,7 @@ class Corpus:
     def tally(self) -> dict[str, dict[str, int]]:
         """Counts by split for a manifest: the reader's account, then sentences and annotations."""
         return {
-            split: self.counts.get(split, {}) | count_annotations(sentences)
-            for split, sentences in self.splits.items()
+            split: self.counts.get(split, {}) | count_annotations(sentences) for split, sentences in self.splits.items()
         }
 
 

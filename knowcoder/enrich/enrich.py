@@ -63,9 +63,7 @@ def _first(given: tuple[T, ...], found: tuple[T, ...], limit: int) -> tuple[T, .
     return given + tuple(item for item in found if item not in given)[: max(0, limit - len(given))]
 
 
-def _hinted_relation(
-    relation: RelationType, fillers: dict[Slot, Counter[str]], library: SchemaLibrary
-) -> RelationType:
+def _hinted_relation(relation: RelationType, fillers: dict[Slot, Counter[str]], library: SchemaLibrary) -> RelationType:
     return replace(
         relation,
         head=relation.head or _hint((relation.name, "head"), fillers, library),

@@ -117,9 +117,7 @@ def _unite(one: Concept, other: Concept) -> Concept:
             before = roles.get(role.name, role)
             types = _union(before.types, role.types) if before.types and role.types else ()
             roles[role.name] = replace(before, types=types, description=before.description or role.description)
-        return replace(
-            _common(one, other), examples=_union(one.examples, other.examples), roles=tuple(roles.values())
-        )
+        return replace(_common(one, other), examples=_union(one.examples, other.examples), roles=tuple(roles.values()))
     kinds = f"{type(one).__name__} and {type(other).__name__}"
     raise DataError(f"{one.id}: one id for two kinds of concept, {kinds}; give one of them another id")
 

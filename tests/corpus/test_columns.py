@@ -70,9 +70,7 @@ def test_any_legal_prefixes_give_disjoint_spans(scheme: Scheme, data: st.DataObj
         ("BMES", "S-x B-x E-x B-y", [("x", 0, 1), ("x", 1, 3), ("y", 3, 4)], 1),
     ],
 )
-def test_illegal_tags_are_repaired_and_counted(
-    scheme: Scheme, tags: str, spans: list[Span], repaired: int
-) -> None:
+def test_illegal_tags_are_repaired_and_counted(scheme: Scheme, tags: str, spans: list[Span], repaired: int) -> None:
     assert decode_tags(tags.split(), scheme) == (spans, repaired)
 
 

@@ -1,0 +1,84 @@
+"""Schemas in JSON: our form and ontologies; what is wrong in them is said with its file and value."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knowcoder.errors import DataError
+from knowcoder.schema.concepts import EntityType, EventType, RelationType, Role
+from knowcoder.schema.json_source import read_json
+
+
+def write(path: Path, document: Any) -> Path:
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_our_form(tmp_path: Path) -> None:
+    document = {
+        "entities": [
+            {"id": "place", "label": "place", "description": "Somewhere."},
+            {"id": "city", "name": "Town", "parent": "place", "examples": ["Paris"]},
+        ],
+        "relations": [{"id": "in", "label": "lies in", "head": ["city"], "tail": ["place"], "examples": [["a", "b"]]}],
+        "events": [{"id": "move", "roles": [{"name": "goal", "types": ["place"]}]}],
+    }
+    source = read_json(write(tmp_path / "schema.json", document))
+    assert source.concepts == [
+        EntityType(id="place", name="Place", label="place", description="Somewhere."),
+        EntityType(id="city", name="Town", parent="place", examples=("Paris",)),
+        RelationType(id="in", name="LiesIn", label="lies in", head=("city",), tail=("place",), examples=(("a", "b"),)),
+        EventType(id="move", name="Move", roles=(Role(name="goal", types=("place",)),)),
+    ]
+    assert len(source.library()) == 4
+
+
+def test_ontologies_of_a_folder_are_united(tmp_path: Path) -> None:
+    human, film, song = ({"qid": f"Q{n}", "label": label} for n, label in enumerate(("human", "film ", "song")))
+    relation = {"pid": "P1", "label": "author", "range": "Q0"}
+    write(tmp_path / "1.json", {"concepts": [human, film], "relations": [relation | {"domain": "Q1"}]})
+    write(tmp_path / "2.json", {"concepts": [human, song], "relations": [relation | {"domain": "Q2"}]})
+    unknown = {"pid": "P2", "label": "x", "domain": "Q9", "range": ""}
+    write(tmp_path / "3.json", {"concepts": [human], "relations": [unknown]})
+    source = read_json(tmp_path)
+    assert [concept.name for concept in source.concepts] == ["Human", "Film", "Author", "Song", "X"]
+    author, x = source.concepts[2], source.concepts[4]
+    assert isinstance(author, RelationType)
+    assert isinstance(x, RelationType)
+    assert (author.head, author.tail, x.head, x.tail) == (("Q1", "Q2"), ("Q0",), (), ())
+    assert source.rejects == [("unknown head type", "P2: Q9")]
+
+
+def test_a_relation_of_any_entity_somewhere_takes_any_entity(tmp_path: Path) -> None:
+    concepts = [{"qid": "Q1", "label": "a"}]
+    relations = [{"pid": "P1", "label": "r", "domain": "Q1", "range": r} for r in ("Q1", "")]
+    source = read_json(write(tmp_path / "o.json", {"concepts": concepts, "relations": relations}))
+    relation = source.concepts[1]
+    assert isinstance(relation, RelationType)
+    assert (relation.head, relation.tail) == (("Q1",), ())
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"entities": [{"id": "a"}, {"id": "a"}]}, "used twice"),
+        ({"entities": [{"id": "a", "colour": 1}]}, "fields of EntityType"),
+        ({"entities": [{"name": "A"}]}, "id"),
+        ({"entities": [{"id": "a", "name": "X"}, {"id": "b", "name": "X"}]}, "both called X"),
+        ({"classes": []}, "classes"),
+        ({"events": [{"id": "e", "roles": [{"name": "r", "type": "x"}]}]}, "fields of Role"),
+    ],
+)
+def test_what_is_wrong_is_an_error_that_names_the_value(tmp_path: Path, document: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_json(write(tmp_path / "bad.json", document))
+
+
+def test_the_real_ontologies(data_root: Path) -> None:
+    source = read_json(data_root / "text2kg_wikidata" / "ontologies")
+    assert (source.counts["EntityType"], source.counts["RelationType"]) == (128, 90)
+    assert len(source.library()) == 218
