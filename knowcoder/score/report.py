@@ -91,10 +91,10 @@ def _rows(systems: Sequence[System], task: Task, part: str) -> list[Row]:
 
 
 def _worst(rows: Sequence[Row]) -> list[Row]:
-    """The classes that cost the headline system most: most wrong and missed answers together."""
+    """The classes that cost the headline system most (wrong and missed answers together), with its score alone."""
     costs = [(row.scores[0].fp + row.scores[0].fn, row) for row in rows if row.scores[0]]
     ordered = sorted(costs, key=lambda cost: (-cost[0], cost[1].label))
-    return [row for cost, row in ordered[:WORST_CLASSES] if cost]
+    return [Row(row.label, row.scores[:1]) for cost, row in ordered[:WORST_CLASSES] if cost]
 
 
 def _browser_data(systems: Sequence[System]) -> dict[str, Any]:
