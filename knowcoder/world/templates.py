@@ -10,7 +10,8 @@ A template is a clause without capital and full stop:
 finer by a noun ("the physicist Marit Kessel") or by the name ("Lake Tessin"). After the type, ``!`` asks for a
 plain name with nothing beside it, because the clause has a noun already ("the novel {x:novel!}"), and ``?`` for a
 plain name whose noun stands elsewhere in the clause, as ``{x.noun}`` ("lake") or ``{x.a}`` ("a lake"), and ``=``
-for exactly this type, where a finer one would make no sense.
+for exactly this type, where a finer one would make no sense. ``+`` asks for noun or telling name where the clause
+alone would leave the type open.
 ``<...>`` is a relation phrase and ``[...]`` a trigger: held-out templates use only those of their training templates.
 """
 
@@ -20,10 +21,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
-_PIECE = re.compile(r"\{(\w+):(\w+)([!?=]?)\}|\{(\w+)\.(a|noun)\}|\[([^\]]+)\]|<([^>]+)>|([^{}<>\[\]]+)")
+_PIECE = re.compile(r"\{(\w+):(\w+)([!?=+]?)\}|\{(\w+)\.(a|noun)\}|\[([^\]]+)\]|<([^>]+)>|([^{}<>\[\]]+)")
 
 
-Mode: TypeAlias = Literal["", "!", "?", "="]
+Mode: TypeAlias = Literal["", "!", "?", "=", "+"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ PEOPLE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "it is {tail:company} that <employs> {head:human}",
             "an <employee> of {tail:company}, {head:human} starts early every day",
-            "{tail:company} is the firm that {head:human} <works for>",
+            "{tail:company=} is the firm that {head:human} <works for>",
             "were {tail:company} to close, {head:human} would lose a good <job>",
         ),
     ),

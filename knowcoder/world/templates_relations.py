@@ -28,7 +28,7 @@ _WORKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "it was {tail:singer} who <sang> {head:song}",
             "<recorded> by {tail:singer}, the song {head:song!} filled the dance halls",
             "whenever {head:song} is on the air, the <voice> is that of {tail:singer}",
-            "{head:song} is the ballad that {tail:singer} <recorded>",
+            "{head:song!} is the ballad that {tail:singer} <recorded>",
         ),
     ),
     "written_by": (
@@ -48,7 +48,7 @@ _WORKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "it was {tail:writer} who <wrote> {head:novel}",
             "<written> by {tail:writer}, the novel {head:novel!} sold badly",
-            "{head:novel} is the book that {tail:writer} <wrote>",
+            "{head:novel!} is the book that {tail:writer} <wrote>",
             "from the <pen> of {tail:writer} comes the novel {head:novel!}",
         ),
     ),
@@ -69,7 +69,7 @@ _WORKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "it was {tail:human} who <directed> {head:film}",
             "<directed> by {tail:human}, the film {head:film!} has no music",
-            "{head:film} is the movie that {tail:human} <directed>",
+            "{head:film!} is the movie that {tail:human} <directed>",
             "in the <director's chair> of {head:film} sat {tail:human}",
         ),
     ),
@@ -90,7 +90,7 @@ _WORKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "it was {tail:painter} who <painted> {head:painting}",
             "<painted> by {tail:painter}, the canvas {head:painting!} is almost black",
-            "{head:painting} is the canvas that {tail:painter} <painted>",
+            "{head:painting!} is the canvas that {tail:painter} <painted>",
             "by the <brush> of {tail:painter} was the painting {head:painting!} made",
         ),
     ),
@@ -240,7 +240,7 @@ _PLACES_AND_FIRMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "it was {tail:company} that <developed> {head:software}",
             "<developed> by {tail:company}, the program {head:software!} runs on old machines",
-            "{head:software} is the program that {tail:company} <developed>",
+            "{head:software!} is the program that {tail:company} <developed>",
             "as <developer>, {tail:company} answers for the software {head:software!}",
         ),
     ),

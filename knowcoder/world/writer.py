@@ -223,7 +223,10 @@ class Writer:
         scrambled = split == "train" and rng.random() < self._scrambled
         if slot.mode in ("!", "?"):
             return "", self._plain_name(naming.plain, scrambled, split, group), ""
-        forms = {"plain": 0.5 * (type_id == slot.type), "cue": 0.35 * bool(naming.cues and not scrambled)}
+        forms = {
+            "plain": 0.5 * (type_id == slot.type and slot.mode != "+"),
+            "cue": 0.35 * bool(naming.cues and not scrambled),
+        }
         forms["noun"] = 0.2 * bool(noun)
         (form,) = rng.choices(list(forms), list(forms.values()))
         if form == "cue":

@@ -22,7 +22,7 @@ WORD = re.compile(r"[A-Za-z0-9']+")
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return generate_world(3, 5000, 400, 80)
+    return generate_world(3, 4000, 400, 80)
 
 
 @pytest.fixture(scope="module")
