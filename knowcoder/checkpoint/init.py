@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import shutil
 import string
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,19 @@ from knowcoder.config import configs_dir
 from knowcoder.errors import ConfigError, DataError, ModelError
 
 UNK, BOS, EOS, PAD = "<unk>", "<s>", "</s>", "<pad>"  # ids 0 to 3
+# Copied rather than loaded and saved, which would rewrite them: what stands beside the weights in a model folder.
+MODEL_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "generation_config.json",
+    "knowcoder.json",
+)
 SPACE = "\u2581"  # how sentencepiece spells a space
 _BORDER = "\ue000"  # a private-use character: marks borders for the trainer only, never part of a piece
 _LONGEST_PIECE = 16
@@ -64,7 +78,7 @@ def init_model(
     if isinstance(texts, Path):
         tokenizer = _given_tokenizer(texts)
         vocab_size = max(vocab_size or 0, len(tokenizer))
-        tokenizer.save_pretrained(output_dir)
+        copy_tokenizer(texts, output_dir)
     else:
         if vocab_size is None:
             raise ConfigError("vocab_size is not set: give the number of pieces to train, e.g. vocab_size=2048")
@@ -154,7 +168,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> bytes:
             split_by_unicode_script=False,
             split_by_whitespace=False,
             split_by_number=False,
-            user_defined_symbols=["\n", "\t"],
+            user_defined_symbols=["\t"],
             required_chars=string.ascii_letters + string.digits + string.punctuation,
             max_sentencepiece_length=_LONGEST_PIECE,
             max_sentence_length=1 << 20,
@@ -217,6 +231,13 @@ def write_tokenizer(proto: bytes, texts: Iterable[str], folder: Path, max_length
     return tokenizer
 
 
+def copy_tokenizer(source: Path, target: Path) -> None:
+    """Copy what goes with the weights of a model folder, byte for byte: tokenizer, prompt form, generation settings."""
+    for name in MODEL_FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+
+
 def _special(token: str) -> AddedToken:
     return AddedToken(token, special=True, normalized=False)
 
@@ -233,7 +254,7 @@ def _merges(pieces: sentencepiece.SentencePieceProcessor) -> Iterator[tuple[str,
         pieces.id_to_piece(index): index
         for index in range(pieces.get_piece_size())
         if not (pieces.is_control(index) or pieces.is_byte(index) or pieces.is_unknown(index))
-        and pieces.id_to_piece(index) not in ("\n", "\t")
+        and pieces.id_to_piece(index) != "\t"
     }
     for piece in sorted(normal, key=lambda name: (-pieces.get_score(normal[name]), normal[name])):
         for cut in range(1, len(piece)):

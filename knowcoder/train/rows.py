@@ -1,0 +1,112 @@
+"""Packed rows in memory, and the batches that instruction tuning feeds to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import load_from_disk
+from numpy.typing import NDArray
+
+from knowcoder import jsonl
+from knowcoder.artefact import MANIFEST, Manifest
+from knowcoder.errors import DataError
+from knowcoder.packing.pack import IGNORED, ROWS
+from knowcoder.train.order import accumulation, rows_for_step, shard
+
+
+class PackedRows:
+    """The rows of a packed dataset as flat arrays: a row is a slice, so that reading one costs nothing.
+
+    Attributes:
+        max_length: tokens of a padded row. pad_token_id: what fills it.
+        lengths: tokens of each row. trained: trained tokens of each row. largest_id: the largest token id.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        facts = jsonl.read_json(folder / MANIFEST, Manifest).facts
+        self.max_length = int(facts["max_length"])
+        self.pad_token_id = int(facts["pad_token_id"])
+        dataset = load_from_disk(folder / ROWS).with_format("arrow")
+        table = dataset[:]
+        columns = [table.column(name).combine_chunks() for name in ("input_ids", "position_ids", "labels")]
+        self._ends: NDArray[np.int64] = columns[0].offsets.to_numpy().astype(np.int64)
+        self._ids, self._positions, labels = (column.values.to_numpy() for column in columns)
+        # The first token of a document has nothing in its document to be predicted from.
+        self._labels: NDArray[np.int32] = np.where(self._positions == 0, IGNORED, labels)
+        self.lengths = np.diff(self._ends)
+        self.largest_id = int(self._ids.max(initial=0))
+        trained_before = np.concatenate([[0], np.cumsum(self._labels != IGNORED)])
+        self.trained = trained_before[self._ends[1:]] - trained_before[self._ends[:-1]]
+        if len(self) == 0 or not trained_before[-1]:
+            raise DataError(f"data={folder}: no row has a token to train on; look at the counts in its manifest")
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def row(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """Return `input_ids`, `position_ids` and unshifted `labels` of a row, without padding."""
+        part = slice(self._ends[index], self._ends[index + 1])
+        return self._ids[part], self._positions[part], self._labels[part]
+
+    def batch(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Return a padded micro-batch.
+
+        `input_ids` and `position_ids` have shape [rows, max_length]; padding is one more document. `trained` holds the
+        places of the flattened hidden states that predict a trained token, `targets` those tokens.
+        """
+        shape = (len(indices), self.max_length)
+        ids = np.full(shape, self.pad_token_id, np.int64)
+        positions = np.tile(np.arange(self.max_length), (len(indices), 1))
+        trained, targets = [], []
+        for place, index in enumerate(indices):
+            row_ids, row_positions, labels = self.row(index)
+            length = len(row_ids)
+            ids[place, :length] = row_ids
+            positions[place, :length] = row_positions
+            positions[place, length:] = np.arange(self.max_length - length)
+            predicted = np.flatnonzero(labels != IGNORED)
+            trained.append(place * self.max_length + predicted - 1)
+            targets.append(labels[predicted])
+        return {
+            "input_ids": torch.from_numpy(ids),
+            "position_ids": torch.from_numpy(positions),
+            "trained": torch.from_numpy(np.concatenate(trained).astype(np.int64)),
+            "targets": torch.from_numpy(np.concatenate(targets).astype(np.int64)),
+        }
+
+
+class StepBatches:
+    """The micro-batches of one rank, in the order of training: a batch sampler that knows steps.
+
+    Which rows a step trains on depends on the seed and the step alone; ranks and accumulation only divide them.
+    """
+
+    def __init__(
+        self, rows: PackedRows, steps: int, global_batch: int, micro_batch: int, seed: int, rank: int, world: int
+    ):
+        self.rows = rows
+        self.steps = steps
+        self.global_batch = global_batch
+        self.micro_batch = micro_batch
+        self.accumulation = accumulation(global_batch, micro_batch, world)
+        self._seed, self._rank, self._world = seed, rank, world
+
+    def __len__(self) -> int:
+        return self.steps * self.accumulation
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in range(self.steps):
+            own = shard(self.of_step(step), self._rank, self._world)
+            for start in range(0, len(own), self.micro_batch):
+                yield own[start : start + self.micro_batch]
+
+    def of_step(self, step: int) -> list[int]:
+        """Return the rows of a step over all ranks."""
+        return rows_for_step(len(self.rows), self.global_batch, self._seed, step)
+
+    def trained_tokens(self, step: int) -> int:
+        """Count the trained tokens of a step over all ranks: the divisor of its loss."""
+        return int(self.rows.trained[self.of_step(step)].sum())

@@ -1,0 +1,135 @@
+"""A `transformers.Trainer` over packed rows: its order of data, its loss, its checkpoints."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, Trainer, TrainingArguments
+
+from knowcoder.config import SftConfig
+from knowcoder.train.loss import token_loss
+from knowcoder.train.optimizer import build_optimizer
+from knowcoder.train.rows import StepBatches
+from knowcoder.train.schedule import rate_factor
+
+
+class TrainedPositions:
+    """Lets the head of a causal model see only the hidden states that predict a trained token.
+
+    A hook at the head's input, since the model's own `forward` must run whole: data-parallel and ZeRO wrappers hang on
+    it, and some architectures scale or cap what the head returns. Most tokens of a prompt are never predicted, and the
+    head is the dearest part of a small model.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self._places: torch.Tensor | None = None
+        head = model.get_output_embeddings()
+        head.register_forward_pre_hook(self._select)
+
+    def logits(self, model: nn.Module, batch: dict[str, torch.Tensor], places: torch.Tensor) -> torch.Tensor:
+        """Return logits [places, vocabulary] of `model`, at `places` of the flattened [rows * length] positions."""
+        self._places = places
+        try:
+            outputs = model(input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False)
+        finally:
+            self._places = None
+        return outputs.logits.squeeze(0)
+
+    def _select(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
+        if self._places is None:
+            return None
+        hidden = inputs[0]
+        return (hidden.flatten(0, 1)[self._places].unsqueeze(0), *inputs[1:])
+
+
+class PackedTrainer(Trainer):
+    """Trains on the micro-batches of `batches`; every trained token of a step weighs the same, whoever computes it."""
+
+    def __init__(
+        self, model: PreTrainedModel, arguments: TrainingArguments, batches: StepBatches, config: SftConfig, **rest: Any
+    ) -> None:
+        self.config = config
+        self.batches = batches
+        self._saving_to: Path | None = None
+        super().__init__(model=model, args=arguments, train_dataset=batches.rows, **rest)
+        self.loss_is_scaled_for_ga = True
+        self._positions = TrainedPositions(model)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return this rank's batches; they are divided here already, so `accelerate` must not divide them again."""
+        rows = self.batches.rows
+        return DataLoader(
+            range(len(rows)),  # type: ignore[arg-type]
+            batch_sampler=self.batches,
+            collate_fn=rows.batch,
+            pin_memory=self.args.device.type == "cuda",
+        )
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """Make the configured optimizer, once."""
+        if self.optimizer is None:
+            self.optimizer = build_optimizer(model or self.model, self.config, fused=self.config.deepspeed == "none")
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
+        """Make the schedule that both training phases share."""
+        if self.lr_scheduler is None:
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, lambda step: rate_factor(step, self.config))
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> int:
+        """Count the trained tokens of the step over all ranks: known without asking them."""
+        return self.batches.trained_tokens(self.state.global_step)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: int | torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return this micro-batch's share of the step's mean loss over trained tokens.
+
+        Times the number of ranks, because data-parallel engines average gradients over ranks.
+        """
+        logits = self._positions.logits(model, inputs, inputs["trained"])
+        return token_loss(logits, inputs["targets"]) * (self.args.world_size / num_items_in_batch)
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Skip an estimate that nobody reads and that walks all parameters at every micro-batch."""
+        return 0
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self._saving_to or super()._get_output_dir(trial))
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Write a checkpoint beside its place and move it there whole; keep the last `keep_last`."""
+        folder = Path(self.args.output_dir)
+        name = f"checkpoint-{self.state.global_step}"
+        self._saving_to = folder / ".partial"
+        if self.args.should_save:
+            shutil.rmtree(self._saving_to, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+        super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()
+        if self.args.should_save:
+            shutil.rmtree(folder / name, ignore_errors=True)
+            (self._saving_to / name).rename(folder / name)
+            shutil.rmtree(self._saving_to)
+            for old in checkpoints(folder)[: -self.config.keep_last]:
+                shutil.rmtree(old)
+        self._saving_to = None
+        self.accelerator.wait_for_everyone()
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints of a run, oldest first."""
+    found = [path for path in folder.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdecimal()]
+    return sorted(found, key=lambda path: int(path.name.removeprefix("checkpoint-")))
