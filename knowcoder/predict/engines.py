@@ -16,6 +16,7 @@ import torch
 from llguidance import LLMatcher, LLTokenizer
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from knowcoder.codec.model_card import ModelCard
 from knowcoder.codec.wrapper import Wrapper
 from knowcoder.errors import ModelError
 from knowcoder.predict.kv_cache import Prefix, batch_cache, can_share, common_length, compute_prefix, groups
@@ -227,3 +228,16 @@ def _eos_ids(model: PreTrainedModel, wrapper: Wrapper) -> frozenset[int]:
     if not found:
         raise ModelError("neither tokenizer nor model names an EOS token, so no answer would end; name one")
     return found
+
+
+def open_model(
+    model_dir: str | Path, device: str = "auto", precision: Precision = "auto", batch_size: int = 64
+) -> tuple[HfEngine, ModelCard]:
+    """Load a model with the wrapper that its card names.
+
+    Raises:
+        ModelError: model or tokenizer does not load.
+    """
+    card = ModelCard.load(model_dir)
+    wrapper = Wrapper.from_folder(model_dir, card.wrapper)
+    return HfEngine(model_dir, wrapper, device, precision, batch_size), card

@@ -22,7 +22,7 @@ from knowcoder.codec.model_card import ModelCard
 from knowcoder.codec.parse import Offer, parse_answer
 from knowcoder.codec.prompt import build_prompt
 from knowcoder.corpus.alignment import align, occurrences
-from knowcoder.corpus.sentence import Annotations, Event, LabelSet, Sentence
+from knowcoder.corpus.sentence import Annotations, Event, LabelSet, Mention, Sentence
 from knowcoder.errors import DataError
 from knowcoder.predict.engines import Completion, Engine
 from knowcoder.predict.journal import Journal
@@ -46,11 +46,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One prompt of a request: a batch of its classes and, for argument extraction, the given events."""
+    """One prompt of a request: a batch of its classes and, for argument extraction, the given triggers."""
 
     request: int
     classes: tuple[str, ...]
-    events: tuple[Event, ...]
+    triggers: tuple[Mention, ...]
     prompt: str
 
 
@@ -83,7 +83,7 @@ class Predictor:
         self.classes_per_prompt = classes_per_prompt
         self.max_new_tokens = max_new_tokens
         self.max_items = max_items
-        self._lengths: dict[tuple[Task, tuple[str, ...]], int] = {}
+        self._lengths: dict[tuple[Task, tuple[str, ...], tuple[Mention, ...]], int] = {}
 
     def predict(self, requests: Sequence[Request], bar: tqdm[None] | None = None) -> list[Prediction]:
         """Answer requests, in their order; ``bar`` moves by the share of each answer in its request."""
@@ -109,15 +109,13 @@ class Predictor:
         return [self._unite(request, found) for request, found in zip(requests, answers, strict=True)]
 
     def _questions(self, index: int, request: Request) -> Iterator[_Question]:
-        events = request.sentence.events if request.task == "EAE" else ()
-        for classes in self._batches(request, events):
-            given = tuple(event for event in events if event.type in classes)
-            prompt = build_prompt(
-                request.task, classes, request.sentence.text, self.library, self.card.style, events=given
-            )
+        for classes in self._batches(request):
+            given = _given(request, classes)
+            text, style = request.sentence.text, self.card.style
+            prompt = build_prompt(request.task, classes, text, self.library, style, events=given)
             yield _Question(index, classes, given, prompt)
 
-    def _batches(self, request: Request, events: tuple[Event, ...]) -> list[tuple[str, ...]]:
+    def _batches(self, request: Request) -> list[tuple[str, ...]]:
         """The fewest batches, alike in size, whose prompts leave room for the answer."""
         classes = request.classes
         if self.classes_per_prompt:
@@ -128,27 +126,24 @@ class Predictor:
         room = self.card.max_length - 3 * len(self.engine.wrapper.prompt_ids(request.sentence.text)) - 32
         for count in range(1, len(classes)):
             batches = _split(classes, count)
-            if max(self._schema_length(request.task, batch, events) for batch in batches) <= room:
+            if all(self._schema_length(request, batch) <= room for batch in batches):
                 return batches
         return _split(classes, len(classes))
 
-    def _schema_length(self, task: Task, classes: tuple[str, ...], events: tuple[Event, ...]) -> int:
+    def _schema_length(self, request: Request, classes: tuple[str, ...]) -> int:
         """Tokens of a prompt with an empty sentence."""
-        if not events and (task, classes) in self._lengths:
-            return self._lengths[task, classes]
-        given = tuple(event for event in events if event.type in classes)
-        prompt = build_prompt(task, classes, "", self.library, self.card.style, events=given)
-        length = len(self.engine.wrapper.prompt_ids(prompt))
-        if not events:
-            self._lengths[task, classes] = length
-        return length
+        given = _given(request, classes)
+        if (request.task, classes, given) not in self._lengths:
+            prompt = build_prompt(request.task, classes, "", self.library, self.card.style, events=given)
+            self._lengths[request.task, classes, given] = len(self.engine.wrapper.prompt_ids(prompt))
+        return self._lengths[request.task, classes, given]
 
     def _grammar(self, request: Request, question: _Question) -> str | None:
         if not self.constrained:
             return None
         text = request.sentence.text
         return answer_grammar(
-            request.task, question.classes, text, self.library, self.card.style, question.events, self.max_items
+            request.task, question.classes, text, self.library, self.card.style, question.triggers, self.max_items
         )
 
     def _unite(self, request: Request, answered: Sequence[tuple[_Question, Completion, int]]) -> Prediction:
@@ -163,7 +158,7 @@ class Predictor:
             if self.card.max_length is not None and prompt_length >= self.card.max_length:
                 problems.append(f"the prompt has {prompt_length} tokens, the model's length is {self.card.max_length}")
             if task == "EAE":
-                annotations = replace(annotations, events=_with_given_triggers(annotations.events, question.events))
+                annotations = replace(annotations, events=_with_offsets(annotations.events, question.triggers))
             found = Annotations(
                 found.entities + annotations.entities,
                 found.relations + annotations.relations,
@@ -240,16 +235,9 @@ def requests_of(
             known = ", ".join(sorted(labels)) or "none"
             raise DataError(f"sentence {sentence.id}: no label set for source {sentence.source!r}; there are: {known}")
         offered = labels[sentence.source]
-        gold_types = tuple(dict.fromkeys(event.type for event in sentence.events))
-        classes: dict[Task, tuple[str, ...]] = {
-            "NER": offered.entities,
-            "RE": offered.relations,
-            "ED": offered.events,
-            "EAE": gold_types,
-        }
         for task in tasks:
             if not sentence.tasks or task in sentence.tasks:
-                yield Request(sentence, task, classes[task])
+                yield Request(sentence, task, tuple(sentence.classes(task)) if task == "EAE" else offered.of(task))
 
 
 def drop_surplus(text: str, annotations: Annotations) -> tuple[Annotations, int]:
@@ -276,7 +264,9 @@ def drop_surplus(text: str, annotations: Annotations) -> tuple[Annotations, int]
             arguments=tuple(a for a in event.arguments if fits((number, a.role, a.mention.text), a.mention.text)),
         )
         for number, event in enumerate(annotations.events)
-        if not event.trigger or fits(("event", event.type, event.trigger.text), event.trigger.text)
+        if not event.trigger
+        or event.trigger.start is not None  # it was given
+        or fits(("event", event.type, event.trigger.text), event.trigger.text)
     )
     kept = Annotations(entities, relations, events)
     return kept, _size(annotations) - _size(kept)
@@ -287,21 +277,22 @@ def _size(annotations: Annotations) -> int:
     return len(annotations.entities) + len(annotations.relations) + len(annotations.events) + arguments
 
 
-def _with_given_triggers(answered: tuple[Event, ...], given: tuple[Event, ...]) -> tuple[Event, ...]:
+def _given(request: Request, classes: tuple[str, ...]) -> tuple[Mention, ...]:
+    """The triggers that a prompt is told."""
+    return tuple(t for t in request.sentence.triggers if t.type in classes) if request.task == "EAE" else ()
+
+
+def _with_offsets(events: tuple[Event, ...], given: Sequence[Mention]) -> tuple[Event, ...]:
     """Answered events with the offsets of the triggers that were given."""
     left = list(given)
     found = []
-    for event in answered:
-        match = next((g for g in left if (g.type, _trigger(g)) == (event.type, _trigger(event))), None)
+    for event in events:
+        match = next((t for t in left if event.trigger and (t.type, t.text) == (event.type, event.trigger.text)), None)
         if match is not None:
             left.remove(match)
-            event = replace(event, trigger=match.trigger)
+            event = replace(event, trigger=match)
         found.append(event)
     return tuple(found)
-
-
-def _trigger(event: Event) -> str:
-    return event.trigger.text if event.trigger else ""
 
 
 def _split(classes: tuple[str, ...], count: int) -> list[tuple[str, ...]]:

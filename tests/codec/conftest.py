@@ -1,0 +1,48 @@
+"""Two tiny tokenizers of the kinds that models have: byte-level BPE, and sentencepiece with byte fallback."""
+
+from __future__ import annotations
+
+import pytest
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+TEXTS = [
+    'results = [\n    Human("Ada Lovelace"),\n    BornIn(Human("Ada"), City("London")),\n]',
+    'results = [\n\tAttack(trigger = "bombed", attacker = [Entity("the rebels")]),\n]',
+]
+
+
+def byte_level() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=["<s>", "</s>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(TEXTS * 4, trainer)
+    return tokenizer
+
+
+def sentencepiece_style() -> Tokenizer:
+    """As Llama 2 has it: a space before the first word, unknown characters as bytes."""
+    pieces = ["<s>", "</s>", "<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *'abdeilnoprstuAHL"()=[],', "▁r", "re"]
+    vocab = {piece: number for number, piece in enumerate(pieces)}
+    merges = [("▁", "r"), ("r", "e")]
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges, unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    tokenizer.add_special_tokens(["<s>", "</s>", "<unk>"])
+    return tokenizer
+
+
+TOKENIZERS = {"byte-level": byte_level, "sentencepiece": sentencepiece_style}
+
+
+@pytest.fixture(scope="session", params=sorted(TOKENIZERS))
+def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
+    """BOS is token 0, EOS token 1."""
+    return TOKENIZERS[request.param]()
