@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from knowcoder.corpus.alignment import align
-from knowcoder.corpus.sentence import Annotations, LabelSet, Mention, Sentence
+from knowcoder.corpus.sentence import Annotations, Event, LabelSet, Mention, Relation, Sentence
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import TASKS, Task
 from knowcoder.score.prediction import Prediction
@@ -80,8 +80,8 @@ def join(
 
 
 def _example(sentence: Sentence, task: Task, prediction: Prediction, labels: frozenset[str]) -> Example:
-    gold, outside = _restrict(sentence, task, labels)
-    predicted = align(of_task(prediction.annotations, task), sentence.text)
+    gold, outside = _restrict(of_task(sentence.annotations, task), labels)
+    gold, predicted = (align(found, sentence.text) for found in (gold, of_task(prediction.annotations, task)))
     return Example(sentence, task, gold, predicted, labels, prediction.problems, outside)
 
 
@@ -94,26 +94,24 @@ def of_task(annotations: Annotations, task: Task) -> Annotations:
     return Annotations(events=annotations.events)
 
 
-def _restrict(sentence: Sentence, task: Task, labels: frozenset[str]) -> tuple[Annotations, int]:
+def _restrict(annotations: Annotations, labels: frozenset[str]) -> tuple[Annotations, int]:
     """Gold of one task within the label set, and the number of items outside it."""
-    entities = sentence.entities if task == "NER" else ()
-    relations = sentence.relations if task == "RE" else ()
-    events = sentence.events if task in ("ED", "EAE") else ()
+    found: list[Mention | Relation | Event] = [*annotations.entities, *annotations.relations, *annotations.events]
+    outside = sum(item.type not in labels for item in found)
+    if not outside:
+        return annotations, 0
     kept = Annotations(
-        tuple(entity for entity in entities if entity.type in labels),
-        tuple(relation for relation in relations if relation.type in labels),
-        tuple(event for event in events if event.type in labels),
+        tuple(entity for entity in annotations.entities if entity.type in labels),
+        tuple(relation for relation in annotations.relations if relation.type in labels),
+        tuple(event for event in annotations.events if event.type in labels),
     )
-    outside = len(entities) + len(relations) + len(events)
-    outside -= len(kept.entities) + len(kept.relations) + len(kept.events)
-    return align(kept, sentence.text), outside
+    return kept, outside
 
 
 def _offered(labels: Mapping[str, LabelSet], source: str, task: Task) -> tuple[str, ...]:
     if source not in labels:
         raise DataError(f"gold: source {source!r} has no label set in labels.json; it has {_names(labels)}")
-    chosen = labels[source]
-    return {"NER": chosen.entities, "RE": chosen.relations, "ED": chosen.events, "EAE": chosen.events}[task]
+    return labels[source].of(task)
 
 
 def _repeated(names: Iterable[str]) -> set[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -121,7 +121,7 @@ class Tally:
 
     examples: list[Example]
     columns: dict[str, Counts]
-    classes: dict[str, dict[int, list[int]]] = field(default_factory=dict)
+    classes: dict[str, dict[int, list[int]]]
 
 
 def score(
@@ -158,28 +158,21 @@ def tally(examples: Sequence[Example]) -> dict[Task, Tally]:
 
 
 def _tally_task(task: Task, examples: list[Example]) -> Tally:
-    counted = Tally(examples, {})
-    for name, rule in COLUMNS[task].items():
-        rows = []
-        for index, example in enumerate(examples):
+    rules = COLUMNS[task]
+    rows: dict[str, list[tuple[int, int, int]]] = {name: [] for name in (*rules, "distinct")}
+    classes: dict[str, dict[int, list[int]]] = {}
+    for index, example in enumerate(examples):
+        for name, rule in rules.items():
             gold, predicted = rule(example.gold), rule(example.predicted)
             partners = pair(gold, predicted, task)
-            rows.append(_row(gold, partners))
+            rows[name].append(_row(gold, partners))
             if name == "strict":
-                _tally_classes(counted.classes, index, gold, predicted, partners)
-        counted.columns[name] = np.array(rows, dtype=np.int64).reshape(-1, 3)
-    counted.columns["distinct"] = _distinct(task, examples)
-    return counted
-
-
-def _distinct(task: Task, examples: list[Example]) -> Counts:
-    """The strict column over sets: repeated answers and repeated gold count once."""
-    rule = COLUMNS[task]["strict"]
-    rows = []
-    for example in examples:
-        gold, predicted = list(dict.fromkeys(rule(example.gold))), list(dict.fromkeys(rule(example.predicted)))
-        rows.append(_row(gold, pair(gold, predicted, task)))
-    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+                _tally_classes(classes, index, gold, predicted, partners)
+                one_each = list(dict.fromkeys(gold)), list(dict.fromkeys(predicted))
+                repeats = len(one_each[0]) < len(gold) or len(one_each[1]) < len(predicted)
+                rows["distinct"].append(_row(one_each[0], pair(*one_each, task)) if repeats else rows[name][-1])
+    columns = {name: np.array(counts, dtype=np.int64).reshape(-1, 3) for name, counts in rows.items()}
+    return Tally(examples, columns, classes)
 
 
 def _row(gold: Sequence[Key], partners: Sequence[int]) -> tuple[int, int, int]:

@@ -23,7 +23,7 @@ Kind = Literal[
     "spurious",  # nothing like it in gold
     "missed",  # gold that no answer came close to
     "duplicate",  # right, but said before
-    "unknown class",  # a class that was not offered
+    "unknown class",  # a class that was not offered; from a parser it comes as ``detail`` without an item
     "not in text",  # quotes what the sentence does not say
     "unparsable",  # part of an answer that could not be read
 ]
@@ -60,7 +60,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """One mistake in one sentence. ``detail`` is the parser's problem where the kind is "unparsable"."""
+    """One mistake in one sentence. ``detail`` is the parser's problem where it could not read an item."""
 
     id: str
     task: Task
@@ -90,7 +90,7 @@ def _in_example(example: Example) -> list[Mistake]:
     gold_keys, keys = rule(example.gold), rule(example.predicted)
     partners = pair(gold_keys, keys, task)
     taken = {partner for partner in partners if partner >= 0}
-    found = [_mistake(example, "unparsable", detail=problem) for problem in example.problems]
+    found = [_mistake(example, _kind_of(problem), detail=problem) for problem in example.problems]
     if len(taken) == len(gold_keys) == len(keys):
         return found
     right = {gold_keys[place] for place in taken} | {keys[j] for j, partner in enumerate(partners) if partner >= 0}
@@ -110,6 +110,11 @@ def _in_example(example: Example) -> list[Mistake]:
     found.extend(_mistake(example, "spurious", None, item) for item in wrong)
     found.extend(_mistake(example, "missed", item, None) for item in open_gold)
     return found
+
+
+def _kind_of(problem: str) -> Kind:
+    """The kind of a parser's problem, which begins with the parser's own kind."""
+    return "unknown class" if problem.startswith("unknown class:") else "unparsable"
 
 
 def _kind_alone(example: Example, item: Item, said_before: bool) -> Kind | None:
