@@ -149,7 +149,7 @@ def _from_transformers(name: str, kind: WrapperKind) -> Wrapper:
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{name}: no tokenizer found here or on the hub ({reason}); give a model folder") from error
-    bos_id = None if getattr(loaded, "add_bos_token", True) is False else loaded.bos_token_id
+    bos_id = None if loaded.init_kwargs.get("add_bos_token") is False else loaded.bos_token_id
     if kind != "chat":
         return Wrapper.of(kind, loaded.backend_tokenizer, bos_id, loaded.eos_token_id)
     if not loaded.chat_template:
