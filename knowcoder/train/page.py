@@ -26,7 +26,7 @@ class Curve:
 
     Attributes:
         points: the polyline, scaled to WIDTH by HEIGHT.
-        low, high: of the points drawn, which are what the axis spans.
+        low, high, last: of all steps, not only of the points drawn.
     """
 
     name: str
@@ -69,12 +69,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _curve(name: str, values: Sequence[tuple[int, float]]) -> Curve:
-    drawn = list(_thinned(values))
-    low, high = min(value for _, value in drawn), max(value for _, value in drawn)
+    low, high = min(value for _, value in values), max(value for _, value in values)
     first, last = values[0][0], values[-1][0]
     points = " ".join(
         f"{_share(step, first, last) * WIDTH:.1f},{(1 - _share(value, low, high)) * HEIGHT:.1f}"
-        for step, value in drawn
+        for step, value in _thinned(values)
     )
     name = NAMES.get(name, name.replace("_per_", "/").replace("_", " "))
     return Curve(name, points, first, last, low, high, values[-1][1])
