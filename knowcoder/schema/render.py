@@ -284,5 +284,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 def _in_docstring(text: str, last: bool = True) -> str:
     """Text for use between triple quotes; ``last`` if the closing quotes follow it at once."""
-    text = re.sub(r"[\x00-\x1f\x7f\\\ud800-\udfff]", _escaped, text).replace('"""', '\\"\\"\\"')
+    text = re.sub(r"[\x00-\x1f\x7f\\\ud800-\udfff]", _escaped, text)
+    if '"""' in text:
+        return text.replace('"', '\\"')
     return text[:-1] + '\\"' if last and text.endswith('"') else text
