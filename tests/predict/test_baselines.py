@@ -25,9 +25,8 @@ def at(text: str, type: str, part: str) -> Mention:
 def birth(id: str, person: str, city: str) -> Sentence:
     text = f"{person} was born in {city}."
     head, tail = at(text, "Human", person), at(text, "City", city)
-    return Sentence(
-        id=id, text=text, source="s", tasks=("NER", "RE"), entities=(head, tail), relations=(Relation("BornIn", head, tail),)
-    )
+    born = (Relation("BornIn", head, tail),)
+    return Sentence(id=id, text=text, source="s", tasks=("NER", "RE"), entities=(head, tail), relations=born)
 
 
 def attack(id: str, who: str, where: str) -> Sentence:
