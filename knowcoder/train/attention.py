@@ -72,7 +72,7 @@ def packed_attention(
         edges = [*(positions == 0).nonzero().flatten().tolist(), length]
         sizes = [end - start for start, end in pairwise(edges)]
         documents = zip(*(part.split(sizes, dim=1) for part in parts), strict=True)
-        rows.append(torch.cat([_causal(*document, scale, dropout) for document in documents], dim=1))
+        rows.append(torch.cat([_causal(q, k, v, scale, dropout) for q, k, v in documents], dim=1))
     return torch.stack(rows).transpose(1, 2).contiguous(), None
 
 

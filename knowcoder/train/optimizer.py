@@ -20,7 +20,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         super().__init__([group for part in self.parts for group in part.param_groups], {})
         self._share()
 
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
         """Update every parameter once."""
         loss = closure() if closure is not None else None
         for part in self.parts:
@@ -76,7 +76,7 @@ def build_optimizer(model: nn.Module, config: TrainConfig, fused: bool = True) -
 
 
 def _embeddings_and_head(model: nn.Module) -> set[int]:
-    modules: Iterable[nn.Module | None] = (model.get_input_embeddings(), model.get_output_embeddings())  # type: ignore[operator]
+    modules: Iterable[nn.Module | None] = (model.get_input_embeddings(), model.get_output_embeddings())
     return {id(parameter) for module in modules if module is not None for parameter in module.parameters()}
 
 

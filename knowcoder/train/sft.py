@@ -7,14 +7,14 @@ a model or an adapter that plain `transformers` and `peft` load.
 from __future__ import annotations
 
 import os
-import socket
-import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import (
     AutoModelForCausalLM,
+    AutoTokenizer,
     PreTrainedModel,
     PrinterCallback,
     TrainerCallback,
@@ -28,11 +28,14 @@ from transformers.utils import logging as transformers_logging
 from knowcoder.checkpoint.init import copy_tokenizer
 from knowcoder.config import SftConfig
 from knowcoder.errors import ConfigError, ModelError
+from knowcoder.packing.pack import IGNORED
+from knowcoder.train import launch
 from knowcoder.train.adapter import add_adapter, check_adapter, write_base
 from knowcoder.train.attention import use_packed_attention
 from knowcoder.train.merge import DTYPES
-from knowcoder.train.record import Record
+from knowcoder.train.record import Record, show_sample
 from knowcoder.train.rows import PackedRows, StepBatches
+from knowcoder.train.throughput import Throughput
 from knowcoder.train.trainer import PackedTrainer, checkpoints
 
 CHECKPOINTS = "checkpoints"
@@ -51,9 +54,11 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
         the one asked for.
     """
     _check(config)
-    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    world = int(os.environ.get("WORLD_SIZE", "1"))
     rows = PackedRows(Path(config.data))
-    batches = StepBatches(rows, config.steps, config.global_batch, config.micro_batch, config.seed, rank, world)
+    batches = StepBatches(
+        rows, config.steps, config.global_batch, config.micro_batch, config.seed, launch.rank(), world
+    )
     arguments = _arguments(config, run_dir, batches.accumulation)
     transformers_logging.set_verbosity_warning()
     set_seed(config.seed)
@@ -64,6 +69,7 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
         trainer = PackedTrainer(model, arguments, batches, config, callbacks=[recorder])
         trainer.remove_callback(PrinterCallback)
         recorder.trainer = trainer
+        record.say(_sample(config, rows))
         found = checkpoints(run_dir / CHECKPOINTS)
         trainer.train(resume_from_checkpoint=str(found[-1]) if config.resume and found else None)
         _save(trainer, config, run_dir)
@@ -75,6 +81,17 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
         "trained_parameters": trainable,
         "engine": type(trainer.model_wrapped).__name__,
     }
+
+
+def _sample(config: SftConfig, rows: PackedRows) -> str:
+    """Return the most trained document of the most trained row, decoded, its loss mask visible."""
+    ids, positions, labels = rows.row(int(rows.trained.argmax()))
+    edges = [*(positions == 0).nonzero()[0].tolist(), len(ids)]
+    start, end = max(pairwise(edges), key=lambda edge: int((labels[edge[0] : edge[1]] != IGNORED).sum()))
+    if not (Path(config.model) / "tokenizer_config.json").is_file():
+        return f"model={config.model} has no tokenizer: no sample shown"
+    tokenizer = AutoTokenizer.from_pretrained(config.model)
+    return show_sample(tokenizer, ids[start:end].tolist(), labels[start:end].tolist())
 
 
 def _check(config: SftConfig) -> None:
@@ -169,9 +186,7 @@ def _start_deepspeed(on_cpu: bool) -> None:
     """
     os.environ["ACCELERATE_USE_DEEPSPEED"] = "true"
     os.environ.pop("ACCELERATE_USE_CPU", None)
-    single = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
-    if "RANK" not in os.environ:
-        os.environ.update(single, MASTER_PORT=str(_free_port()))
+    launch.single()
     if on_cpu:
         os.environ["DS_ACCELERATOR"] = "cpu"
         import deepspeed.ops
@@ -186,12 +201,6 @@ def _start_deepspeed(on_cpu: bool) -> None:
 def _size(parameter: torch.nn.Parameter) -> int:
     """Count the numbers of a parameter; ZeRO-3 keeps its size beside an empty shell."""
     return int(getattr(parameter, "ds_numel", parameter.numel()))
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def assert_engine(trainer: PackedTrainer, config: SftConfig) -> None:
@@ -217,35 +226,30 @@ class _Recorder(TrainerCallback):
     def __init__(self, record: Record, batches: StepBatches, config: SftConfig) -> None:
         self._record, self._batches, self._config = record, batches, config
         self.trainer: PackedTrainer | None = None
-        self._since = (0, 0.0)
+        self._throughput = Throughput()
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         assert self.trainer is not None
         assert_engine(self.trainer, self._config)
-        self._since = (state.global_step, time.perf_counter())
+        self._throughput = Throughput()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        rows, indices = self._batches.rows, self._batches.of_step(state.global_step - 1)
+        capacity = len(indices) * rows.max_length
+        self._throughput.add(int(rows.lengths[indices].sum()), int(rows.trained[indices].sum()), capacity)
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float], **_: Any
     ) -> None:
         if "loss" not in logs:  # the summary at the end
             return
-        before, started = self._since
-        now = time.perf_counter()
-        self._since = (state.global_step, now)
-        steps = range(before, state.global_step)
-        rows = self._batches.rows
-        tokens = sum(int(rows.lengths[self._batches.of_step(step)].sum()) for step in steps)
-        trained = sum(self._batches.trained_tokens(step) for step in steps)
-        capacity = len(steps) * self._batches.global_batch * rows.max_length
         self._record.step(
             {
                 "step": state.global_step,
                 "loss": logs["loss"],
                 "learning_rate": logs["learning_rate"],
                 "grad_norm": logs["grad_norm"],
-                "tokens_per_second": tokens / (now - started),
-                "trained_tokens_per_second": trained / (now - started),
-                "fill": tokens / capacity,
+                **self._throughput.take(),
             }
         )
 

@@ -51,6 +51,9 @@ class TrainedPositions:
 class PackedTrainer(Trainer):
     """Trains on the micro-batches of `batches`; every trained token of a step weighs the same, whoever computes it."""
 
+    optimizer: torch.optim.Optimizer | None
+    lr_scheduler: LambdaLR | None
+
     def __init__(
         self, model: PreTrainedModel, arguments: TrainingArguments, batches: StepBatches, config: SftConfig, **rest: Any
     ) -> None:
@@ -65,7 +68,7 @@ class PackedTrainer(Trainer):
         """Return this rank's batches; they are divided here already, so `accelerate` must not divide them again."""
         rows = self.batches.rows
         return DataLoader(
-            range(len(rows)),  # type: ignore[arg-type]
+            range(len(rows)),
             batch_sampler=self.batches,
             collate_fn=rows.batch,
             pin_memory=self.args.device.type == "cuda",

@@ -17,12 +17,14 @@ VOCAB = 96
 LENGTH = 48
 
 
-def save_model(folder: Path, model_type: str = "llama", seed: int = 0, max_positions: int = 64) -> Path:
+def save_model(
+    folder: Path, model_type: str = "llama", seed: int = 0, max_positions: int = 64, hidden_size: int = 32
+) -> Path:
     """Write a model of two layers with random weights."""
     config = AutoConfig.for_model(
         model_type,
         vocab_size=VOCAB,
-        hidden_size=32,
+        hidden_size=hidden_size,
         intermediate_size=48,
         num_hidden_layers=2,
         num_attention_heads=4,

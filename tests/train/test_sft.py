@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_loss_is_that_of_plain_transformers(model_type: str, packed: bool, tmp_p
     for index in range(4):
         ids, positions, labels = rows.row(index)
         starts = [*(positions == 0).nonzero()[0].tolist(), len(ids)]
-        for start, end in zip(starts, starts[1:], strict=False):
+        for start, end in pairwise(starts):
             document = torch.tensor(ids[start:end])[None].long()
             target = torch.tensor(labels[start:end])[None].long()
             trained = int((target[:, 1:] != -100).sum())
