@@ -90,7 +90,7 @@ def meta_model(config: PreTrainedConfig) -> PreTrainedModel:
     """
     try:
         with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
+            return AutoModelForCausalLM.from_config(config)
     except ValueError as error:
         raise ModelError(f"model type {config.model_type}: {str(error).splitlines()[0]}") from error
 

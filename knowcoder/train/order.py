@@ -1,4 +1,4 @@
-"""Which rows a step trains on: a function of seed, epoch and samples consumed alone, never of the number of processes."""
+"""Which rows a step trains on: a function of seed and samples consumed alone, never of the number of processes."""
 
 from __future__ import annotations
 

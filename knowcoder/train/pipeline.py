@@ -1,0 +1,263 @@
+"""The pieces of a pipeline, cut from any Hugging Face causal LM so that together they compute exactly the same.
+
+The backbone's own `forward` decides what a layer is called with (mask, rotary tables, multipliers): it is run with
+recorders in the place of its layers, once per micro-batch and stage, and each piece then calls its layer as the
+backbone would have. The head is the causal model's own `forward` over a backbone that hands on what it is given.
+Between stages travels `(hidden, position_ids)`; positions restart at 0 with every document, and transformers derives
+from them that documents do not see each other.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, PreTrainedConfig
+from transformers.modeling_outputs import BaseModelOutputWithPast
+
+from knowcoder.checkpoint.mapping import PieceMap, meta_model, piece_map
+from knowcoder.errors import ModelError
+from knowcoder.train.loss import token_loss
+
+Message = tuple[torch.Tensor, torch.Tensor]
+_TOLERANCE = 1e-5  # of the largest logit
+
+
+class _Recorder(nn.Module):
+    """Stands in the place of a layer and notes how the backbone calls it."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.hidden: torch.Tensor | None = None
+        self.settings: dict[str, Any] = {}
+        for name, value in vars(layer).items():
+            # Backbones ask a layer for its kind, such as `attention_type`.
+            if isinstance(value, str | int | float | bool) and not name.startswith("_"):
+                setattr(self, name, value)
+
+    def forward(self, hidden_states: torch.Tensor, *arguments: Any, **settings: Any) -> torch.Tensor:
+        if arguments:
+            raise ModelError("the backbone calls its layers in a way that cannot be cut into stages")
+        self.hidden, self.settings = hidden_states, settings
+        return hidden_states
+
+
+class _GivenBackbone(nn.Module):
+    """Stands in the place of the backbone and returns the hidden states that it is given."""
+
+    def forward(self, *arguments: Any, inputs_embeds: torch.Tensor, **settings: Any) -> BaseModelOutputWithPast:
+        return BaseModelOutputWithPast(last_hidden_state=inputs_embeds)
+
+
+class Skeleton:
+    """A causal model without weights: what the pieces of one process are built from and called through."""
+
+    def __init__(self, config: PreTrainedConfig, device: str | torch.device = "cpu") -> None:
+        self.causal = meta_model(config)
+        self.map: PieceMap = piece_map(self.causal)
+        self.modules = [self.causal.get_submodule(name) for name in self.map.modules]
+        backbone = self.causal.base_model
+        for name in (self.map.modules[0], self.map.modules[-2]):
+            setattr(backbone, name.rpartition(".")[2], nn.Identity())
+        self._recorders = [_Recorder(layer) for layer in self.modules[1:-2]]
+        backbone.layers = nn.ModuleList(self._recorders)
+        setattr(self.causal, self.causal.base_model_prefix, _GivenBackbone())
+        # Kept off the pipeline module: casting that to bf16 would cast the rotary frequencies too.
+        self._backbone = self._materialized(backbone).to(device)
+        self._positions: torch.Tensor | None = None
+        self._settings: list[dict[str, Any]] = []
+
+    def build(self, piece: int) -> nn.Module:
+        """Return a copy of a piece's module, with memory for weights that are still to be loaded."""
+        return self._materialized(copy.deepcopy(self.modules[piece]))
+
+    def call_layer(self, index: int, layer: nn.Module, hidden: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Run decoder layer `index` (0-based) as the backbone runs it.
+
+        Args:
+            hidden: [rows, tokens, width] before the layer. positions: [rows, tokens], the same object for all layers
+                of a micro-batch, by which the recorded arguments are found again.
+        """
+        if index == 0:  # the backbone may change the embeddings before its first layer
+            hidden = self._record(hidden, positions)
+        elif self._positions is not positions:
+            with torch.no_grad():
+                self._record(hidden.detach(), positions)
+        output = layer(hidden, **self._settings[index])
+        return output[0] if isinstance(output, tuple) else output
+
+    def logits(self, head: nn.Module, hidden: torch.Tensor) -> torch.Tensor:
+        """Return logits [tokens, vocabulary] of hidden states [tokens, width] after the last norm."""
+        self.causal.set_output_embeddings(head)
+        output = self.causal(inputs_embeds=hidden.unsqueeze(0), use_cache=False)
+        return output.logits.squeeze(0)
+
+    def _record(self, hidden: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        self._backbone(inputs_embeds=hidden, position_ids=positions, use_cache=False)
+        first = self._recorders[0].hidden
+        assert first is not None
+        self._positions = positions
+        self._settings = [recorder.settings for recorder in self._recorders]
+        for recorder in self._recorders:
+            recorder.hidden, recorder.settings = None, {}
+        return first
+
+    def _materialized(self, module: nn.Module) -> nn.Module:
+        module.to_empty(device="cpu")
+        for part in module.modules():
+            if part._non_persistent_buffers_set:  # no file holds these; the architecture computes them
+                with torch.no_grad():
+                    self.causal._init_weights(part)
+        return module
+
+
+class Piece(nn.Module):
+    """One piece of the pipeline; its tensors are named as in the checkpoint's layer files (see `mapping`)."""
+
+    def __init__(self, skeleton: Skeleton, piece: int) -> None:
+        super().__init__()
+        self.inner = skeleton.build(piece)
+        self.piece = piece
+        self._skeleton = skeleton
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the tensors by their names inside the piece."""
+        return self.inner.state_dict(*args, **kwargs)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Load tensors by their names inside the piece."""
+        return self.inner.load_state_dict(state_dict, strict, assign)
+
+
+class EmbeddingPiece(Piece):
+    """Token ids -> embeddings."""
+
+    def forward(self, message: Message) -> Message:
+        """Take `(input_ids, position_ids)`, return `(hidden, position_ids)`."""
+        ids, positions = message
+        return self.inner(ids), positions
+
+
+class LayerPiece(Piece):
+    """One decoder layer."""
+
+    def forward(self, message: Message) -> Message:
+        """Take and return `(hidden, position_ids)`."""
+        hidden, positions = message
+        return self._skeleton.call_layer(self.piece - 1, self.inner, hidden, positions), positions
+
+
+class NormPiece(Piece):
+    """The last norm."""
+
+    def forward(self, message: Message) -> Message:
+        """Take and return `(hidden, position_ids)`."""
+        return self.inner(message[0]), message[1]
+
+
+class HeadPiece(Piece):
+    """The head, which the loss calls: only there it is known which tokens need logits."""
+
+    def forward(self, message: Message) -> torch.Tensor:
+        """Take `(hidden, position_ids)`, return the hidden states."""
+        return message[0]
+
+
+def pass_hidden(tied: nn.Module, message: Message) -> torch.Tensor:
+    """Stand for the head where the embedding is tied to it."""
+    return message[0]
+
+
+class HeadLoss:
+    """The loss on the last stage.
+
+    Args:
+        head: the module with the head's weight: the head, or the embedding that it is tied to.
+    """
+
+    def __init__(self, skeleton: Skeleton, head: nn.Module) -> None:
+        self._skeleton = skeleton
+        self._head = head
+        if skeleton.map.tied:
+            self._head = copy.deepcopy(skeleton.modules[-1])
+            self._head.weight = head.weight
+
+    def __call__(self, hidden: torch.Tensor, labels: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        """Return this micro-batch's part of the loss.
+
+        Args:
+            hidden: [rows, tokens, width]. labels: places of the flattened hidden states that predict a trained token,
+                those tokens, and the factor that makes the engine's mean the mean over the step's trained tokens.
+        """
+        places, targets, factor = labels
+        chosen = hidden.flatten(0, 1)[places]
+        return token_loss(self._skeleton.logits(self._head, chosen), targets) * factor
+
+
+def piece_types(mapping: PieceMap) -> list[type[Piece]]:
+    """Return the class of every piece, in order."""
+    return [EmbeddingPiece, *[LayerPiece] * mapping.num_layers, NormPiece, HeadPiece]
+
+
+def check_pieces(config: PreTrainedConfig) -> float:
+    """Compare the pieces with the whole on a small random copy of the configuration.
+
+    Returns:
+        The largest difference of a logit, relative to the largest logit.
+
+    Raises:
+        ModelError: they differ, so that this architecture cannot be trained under the pipeline.
+    """
+    small = small_copy(config)
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        whole = AutoModelForCausalLM.from_config(small, dtype=torch.float32).eval()
+        for parameter in whole.parameters():  # fresh weights are too small to tell architectures apart
+            parameter.add_(torch.randn_like(parameter), alpha=0.1)
+        ids = torch.randint(3, small.vocab_size, (2, 24))
+        positions = torch.cat([torch.arange(9), torch.arange(15)]).expand(2, -1)
+        expected = whole(input_ids=ids, position_ids=positions, use_cache=False).logits
+        skeleton = Skeleton(small)
+        state = whole.state_dict()
+        pieces = [build(skeleton, number).eval() for number, build in enumerate(piece_types(skeleton.map))]
+        for piece, names in zip(pieces, skeleton.map.shapes, strict=True):
+            if names:
+                piece.load_state_dict({name: state[skeleton.map.hf_name(piece.piece, name)] for name in names})
+        hidden: Any = (ids, positions)
+        for piece in pieces:
+            hidden = piece(hidden)
+        head = HeadLoss(skeleton, pieces[0 if skeleton.map.tied else -1].inner)
+        found = skeleton.logits(head._head, hidden.flatten(0, 1)).view_as(expected)
+    difference = ((found - expected).abs().max() / expected.abs().max()).item()
+    if not difference < _TOLERANCE:
+        raise ModelError(
+            f"model type {config.model_type}: its layers give another result in pieces than as a whole (logits differ "
+            f"by {difference:.1e} on a small random copy), so it cannot be trained under the pipeline; use sft instead"
+        )
+    return difference
+
+
+def small_copy(config: PreTrainedConfig) -> PreTrainedConfig:
+    """Return a configuration of the same architecture with few, narrow layers of every kind that it has."""
+    small = copy.deepcopy(config)
+    kinds = getattr(config, "layer_types", None)
+    depth = max([3, *(kinds.index(kind) + 1 for kind in set(kinds))]) if kinds else 3
+    small.num_hidden_layers = min(config.num_hidden_layers, depth)
+    if kinds:
+        small.layer_types = kinds[: small.num_hidden_layers]
+    small.vocab_size = min(config.vocab_size, 128)
+    for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
+        setattr(small, name, None)
+    if getattr(small, "head_dim", None) is None and config.hidden_size % config.num_attention_heads:
+        return small
+    width = getattr(small, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    groups = config.num_attention_heads // (getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
+    small.num_attention_heads = 2 * groups
+    if getattr(config, "num_key_value_heads", None) is not None:
+        small.num_key_value_heads = 2
+    small.hidden_size = 2 * groups * width
+    small.intermediate_size = min(config.intermediate_size, 64)
+    return small

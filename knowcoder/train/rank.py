@@ -1,0 +1,32 @@
+"""One rank of a training run: `python -m knowcoder.train.rank VERB RESOLVED.json`, as `launch` starts it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from knowcoder import config, jsonl
+from knowcoder.errors import KnowcoderError
+from knowcoder.train.launch import FACTS, rank
+
+
+def main(verb: str, resolved: str) -> int:
+    """Train; returns the exit code: 0, or 2 for what the user can mend."""
+    settings = jsonl.read_json(resolved, config.VERB_KEYS[verb])
+    run_dir = Path(resolved).parent
+    try:
+        if verb == "pretrain":
+            from knowcoder.train.pretrain import pretrain as train
+        else:
+            from knowcoder.train.sft import sft as train  # type: ignore[assignment]
+        facts = train(settings, run_dir)
+        if rank() == 0:
+            jsonl.write_json(run_dir / FACTS, facts)
+    except KnowcoderError as error:
+        print(f"knowcoder {verb}: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

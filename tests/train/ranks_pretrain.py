@@ -1,0 +1,68 @@
+"""Run by torchrun: trains the runs that a JSON file names, one after the other, in one set of processes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+import torch.distributed as dist
+
+from knowcoder.config import PretrainConfig
+from knowcoder.train import pretrain
+
+
+def main(plan: str) -> None:
+    for number, run in enumerate(json.loads(Path(plan).read_text())):
+        stop = run.pop("stop_after", None)
+        config = msgspec.convert(run, PretrainConfig)
+        run_dir = Path(config.output)
+        if stop:  # cut off as if killed: the schedule is that of the whole run
+            note_rows(run_dir.parent / f"{run_dir.name}-rows-{number}")
+            cut_off(config, run_dir, stop)
+        else:
+            note_rows(run_dir.parent / f"{run_dir.name}-rows-{number}")
+            pretrain.pretrain(config, run_dir)
+
+
+def cut_off(config: PretrainConfig, run_dir: Path, stop: int) -> None:
+    """Train until `stop` steps are saved, then go no further."""
+
+    class Killed(Exception):
+        pass
+
+    save = pretrain._Run._save
+
+    def save_and_die(self: pretrain._Run) -> None:
+        save(self)
+        if self.step == stop:
+            raise Killed
+
+    pretrain._Run._save = save_and_die
+    try:
+        pretrain.pretrain(config, run_dir)
+    except Killed:
+        pass
+    finally:
+        pretrain._Run._save = save
+
+
+def note_rows(folder: Path) -> None:
+    """Let the data write down which rows this rank reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    read = pretrain.PackedRows.batch
+    while hasattr(read, "original"):
+        read = read.original
+
+    def batch(self: pretrain.PackedRows, indices: list[int]) -> object:
+        with open(folder / f"rank-{dist.get_rank()}.txt", "a") as file:
+            file.write(" ".join(map(str, indices)) + "\n")
+        return read(self, indices)
+
+    batch.original = read
+    pretrain.PackedRows.batch = batch
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,40 @@
+"""The pieces equal the whole, and an architecture whose pieces do not is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from knowcoder.checkpoint.mapping import meta_model, piece_map
+from knowcoder.errors import ModelError
+from knowcoder.train.pipeline import check_pieces
+from tests.small_models import small_config
+
+LAYERS = ["sliding_attention", "full_attention", "sliding_attention", "full_attention"]
+EXACT = {
+    "llama": {},
+    "mistral": {"sliding_window": 6},
+    "qwen2": {"use_sliding_window": True, "sliding_window": 6, "max_window_layers": 2},
+    "qwen3": {"tie_word_embeddings": True},
+    "phi": {},
+    "phi3": {"sliding_window": 6},
+    "gemma": {},
+    "gemma2": {"sliding_window": 6, "layer_types": LAYERS},
+    "gemma3_text": {"sliding_window": 6, "layer_types": LAYERS},
+    "olmo2": {},
+    "cohere": {"logit_scale": 0.3},
+    "granite": {"embedding_multiplier": 3.0, "logits_scaling": 5.0, "residual_multiplier": 0.3},
+    "starcoder2": {},
+    "gpt_neox": {},
+    "smollm3": {},
+}
+
+
+@pytest.mark.parametrize("model_type", EXACT)
+def test_pieces_equal_the_whole(model_type: str) -> None:
+    assert check_pieces(small_config(model_type, **EXACT[model_type])) < 1e-6
+
+
+@pytest.mark.parametrize("model_type", ["gpt2", "opt"])
+def test_an_architecture_without_a_plan_is_refused(model_type: str) -> None:
+    with pytest.raises(ModelError, match="no pipeline plan"):
+        piece_map(meta_model(small_config(model_type)))
