@@ -32,16 +32,17 @@ def library_of(classes: Iterable[LiveClass]) -> tuple[SchemaLibrary, dict[str, L
     Raises:
         DataError: a hint names a class that is not known here, or two classes have the same name.
     """
-    given = {cls.__name__: cls for cls in classes}
+    given: dict[str, LiveClass] = {}
+    for cls in classes:
+        _enter(given, cls)
     known: dict[str, LiveClass] = {}
     pending = list(given.values())
     concepts: list[Concept] = []
     while pending:
         cls = pending.pop(0)
-        if known.setdefault(cls.__name__, cls) is not cls:
-            raise DataError(f"two classes are called {cls.__name__!r}; rename one")
-        if any(concept.name == cls.__name__ for concept in concepts):
+        if known.get(cls.__name__) is cls:
             continue
+        _enter(known, cls)
         slots = {name: list(_hinted(cls, name, hint, given)) for name, hint in _slots(cls).items()}
         concepts.append(_concept(cls, slots))
         pending += _parents(cls) + [hint for hints in slots.values() for hint in hints]
@@ -53,6 +54,11 @@ def library_of(classes: Iterable[LiveClass]) -> tuple[SchemaLibrary, dict[str, L
         ),
         known,
     )
+
+
+def _enter(classes: dict[str, LiveClass], cls: LiveClass) -> None:
+    if classes.setdefault(cls.__name__, cls) is not cls:
+        raise DataError(f"two classes are called {cls.__name__!r}; rename one")
 
 
 def classes_of(library: SchemaLibrary) -> dict[str, LiveClass]:
@@ -114,7 +120,7 @@ def _slots(cls: LiveClass) -> dict[str, Any]:
 def _hinted(cls: LiveClass, slot: str, hint: Any, given: Mapping[str, LiveClass]) -> Iterator[type[Entity]]:
     """The entity classes that a hint names; none where any entity will do."""
     if isinstance(hint, str):
-        for name in _names(hint):
+        for name in _names(cls, slot, hint):
             yield from _hinted(cls, slot, _resolve(cls, slot, name, given), given)
     elif isinstance(hint, type) and issubclass(hint, Entity):
         if hint is not Entity:
@@ -124,14 +130,21 @@ def _hinted(cls: LiveClass, slot: str, hint: Any, given: Mapping[str, LiveClass]
             yield from _hinted(cls, slot, part, given)
 
 
-def _names(hint: str) -> list[str]:
-    """Names of classes in a hint in quotes, in order: ``"list[City | Village]"`` -> City, Village."""
+def _names(cls: LiveClass, slot: str, hint: str) -> list[str]:
+    """Names of classes in a hint as it is written, in order: ``list[City | Village]`` -> City, Village."""
     try:
         nodes = list(ast.walk(ast.parse(hint, mode="eval")))
-    except SyntaxError:
-        return []
-    found = [node for node in nodes if isinstance(node, ast.Name) and node.id not in ("list", "List")]
-    return [node.id for node in sorted(found, key=lambda node: node.col_offset)]
+    except SyntaxError as error:
+        raise DataError(
+            f"{cls.__name__}.{slot}: the hint {hint!r} is no type; write list[City] or City | Town"
+        ) from error
+    names: list[tuple[int, list[str]]] = []
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):  # a hint in quotes of its own
+            names.append((node.col_offset, _names(cls, slot, node.value)))
+        elif isinstance(node, ast.Name) and node.id not in ("list", "List"):
+            names.append((node.col_offset, [node.id]))
+    return [name for _, found in sorted(names) for name in found]
 
 
 def _resolve(cls: LiveClass, slot: str, name: str, given: Mapping[str, LiveClass]) -> Any:
