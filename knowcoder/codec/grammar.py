@@ -10,9 +10,10 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from knowcoder.corpus.sentence import Event
+from knowcoder.corpus.sentence import Mention
 from knowcoder.schema.concepts import EventType, RelationType, Task
 from knowcoder.schema.library import SchemaLibrary
+from knowcoder.schema.naming import published_name
 from knowcoder.schema.render import Style, escape, quote
 
 MAX_ITEMS = 32
@@ -26,11 +27,12 @@ class _Layout:
     equals: str
     trigger: str
     trailing_comma: bool
+    by_appearance: bool
 
 
 _LAYOUTS = {
-    "clean": _Layout(indent="    ", equals="=", trigger="", trailing_comma=True),
-    "released": _Layout(indent="\t", equals=" = ", trigger="trigger = ", trailing_comma=False),
+    "clean": _Layout(indent="    ", equals="=", trigger="", trailing_comma=True, by_appearance=True),
+    "released": _Layout(indent="\t", equals=" = ", trigger="trigger = ", trailing_comma=False, by_appearance=False),
 }
 
 
@@ -40,13 +42,13 @@ def answer_grammar(
     text: str,
     library: SchemaLibrary,
     style: Style,
-    events: Sequence[Event] = (),
+    events: Sequence[Mention] = (),
     max_items: int = MAX_ITEMS,
 ) -> str:
     """The grammar of the answers to one prompt (the arguments are those of ``build_prompt``).
 
     Args:
-        events: for EAE the events whose triggers are given; each must be answered, in this order.
+        events: for EAE the given triggers; each must be answered, in the order in which they stand in the text.
         max_items: objects in an answer, and fillers of a role, at most.
 
     Raises:
@@ -90,22 +92,24 @@ class _Builder:
             listed = f"item ({_literal(',' + chr(10))} item){{0,{more}}} {_literal(chr(10))}"
         return f"{_literal('[]')} | {_literal('[' + chr(10))} {listed} {_literal(']')}"
 
-    def events(self, events: Sequence[Event]) -> str:
-        """The given events in their order, each with its trigger and any of its roles."""
-        if not events:
+    def events(self, triggers: Sequence[Mention]) -> str:
+        """The given events in order of appearance, each with its trigger and any of its roles."""
+        if not triggers:
             return _literal("[]")
-        lines = [f"{_literal(self.layout.indent)} {self._event(event)}" for event in events]
+        if self.layout.by_appearance and all(trigger.start is not None for trigger in triggers):
+            triggers = sorted(triggers, key=lambda trigger: (trigger.start, trigger.end))
+        lines = [f"{_literal(self.layout.indent)} {self._event(trigger)}" for trigger in triggers]
         end = ",\n" if self.layout.trailing_comma else "\n"
         listed = f" {_literal(',' + chr(10))} ".join(lines)
         return f"{_literal('[' + chr(10))} {listed} {_literal(end + ']')}"
 
-    def _event(self, event: Event) -> str:
-        kind = self.library.by_name(event.type)
-        trigger = event.trigger.text if event.trigger else ""
-        parts = [_literal(f"{event.type}({self.layout.trigger}{quote(trigger)}")]
+    def _event(self, trigger: Mention) -> str:
+        kind = self.library.by_name(trigger.type)
+        parts = [_literal(f"{trigger.type}({self.layout.trigger}{quote(trigger.text)}")]
         for role in kind.roles if isinstance(kind, EventType) and self.can_quote else ():
             filler = self._slot(self._classes(role.types))
-            opening = _literal(f", {role.name}{self.layout.equals}[")
+            name = published_name(role.name) if self.style.dialect == "released" else role.name
+            opening = _literal(f", {name}{self.layout.equals}[")
             more = f"({_literal(', ')} {filler}){{0,{self.max_items - 1}}}"
             parts.append(f"({opening} {filler} {more} {_literal(']')})?")
         return " ".join([*parts, _literal(")")])

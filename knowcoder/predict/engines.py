@@ -99,6 +99,13 @@ class HfEngine:
         self.eos_ids = _eos_ids(self.model, wrapper)
         self._grammar_tokenizer: LLTokenizer | None = None
 
+    def forget(self, seed: int = 1) -> None:
+        """Put random weights in the place of the trained ones: the baseline of what the grammar alone carries."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            fresh = AutoModelForCausalLM.from_config(self.model.config, dtype=self.model.dtype)
+        self.model = fresh.to(self.device).eval()
+
     @torch.inference_mode()
     def complete(
         self,

@@ -98,6 +98,17 @@ def test_a_folder_without_a_model_is_refused(engine: HfEngine, tmp_path: Path) -
         HfEngine(tmp_path, engine.wrapper)
 
 
+def test_forgetting_makes_the_same_other_model_every_time(model_dir: Path) -> None:
+    wrapper, prompts = Wrapper.from_folder(model_dir), random_prompts(1)
+    answers = []
+    for seed in (None, 1, 1):
+        engine = HfEngine(model_dir, wrapper, device="cpu")
+        if seed is not None:
+            engine.forget(seed)
+        answers.append(engine.complete(prompts, [None] * len(prompts), 8))
+    assert answers[0] != answers[1] == answers[2]
+
+
 def test_the_shared_beginning_is_computed_once(engine: HfEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     lengths = []
     compute = engines.compute_prefix
