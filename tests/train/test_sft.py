@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -219,6 +220,18 @@ def test_what_cannot_be_is_said(model: Path, data: Path, tmp_path: Path) -> None
         run(config(save_model(tmp_path / "short", max_positions=32), data, out))
     with pytest.raises(ModelError, match="nowhere"):
         run(config(tmp_path / "nowhere", data, out))
+
+
+def test_the_script_says_what_it_would_start(tmp_path: Path) -> None:
+    script = Path(__file__).resolve().parents[2] / "scripts" / "sft.sh"
+    cluster = {"NNODES": "2", "NODE_RANK": "1", "MASTER_ADDR": "first.example", "PROCESSES": "8"}
+    words = ["bash", str(script), "--dry-run", "model=a model", "data=b", f"output={tmp_path / 'run'}"]
+    done = subprocess.run(words, env={**os.environ, **cluster}, capture_output=True, text=True, check=True)
+    command = shlex.split(done.stdout)
+    assert command[1:3] == ["-m", "torch.distributed.run"]
+    assert {"--nnodes=2", "--node-rank=1", "--nproc-per-node=8", "--master-addr=first.example"} <= set(command)
+    assert command[-5:-2] == ["knowcoder.cli", "sft", "model=a model"]
+    assert not (tmp_path / "run").exists()
 
 
 if __name__ == "__main__":
