@@ -145,7 +145,9 @@ def git_commit() -> str:
     run = ["git", "-C", str(root)]
     try:
         head = subprocess.run([*run, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        dirty = subprocess.run([*run, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True).stdout
+        dirty = subprocess.run(
+            [*run, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         return ""
     return head + ("+changes" if dirty.strip() else "")

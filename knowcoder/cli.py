@@ -132,15 +132,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _run(verb: str, overrides: list[str]) -> int:
+def _run(verb: str, words: list[str]) -> int:
+    from knowcoder import config
+
+    if verb == "run":
+        from knowcoder.recipe import run
+
+        return run(config.load(verb, words))
     from knowcoder import stages
 
     if verb == "plan":  # takes the keys of the verb that it plans
-        return stages.plan(overrides)
-    from knowcoder import config
+        of = config.load("plan", [word for word in words if word.startswith("of=")]).of
+        return _code(stages.plan(config.load(of, [word for word in words if not word.startswith("of=")])))
+    return _code(getattr(stages, verb)(config.load(verb, words)))
 
-    stage: Any = getattr(stages, verb)
-    return int(stage(config.load(verb, overrides)) or 0)
+
+def _code(result: int | None) -> int:
+    return result or 0
 
 
 def _fail(verb: str, message: str) -> int:
@@ -183,7 +191,9 @@ def _verb_help(name: str) -> str:
         text = item.help + (f" [{item.unit}]" if item.unit else "")
         text += f" ({' | '.join(c or 'empty' for c in item.choices)})" if item.choices else ""
         kind = getattr(item.type, "__name__", "text") if "list" not in str(item.type) else "list"
-        lines.append(f"{head}   <{ {'str': 'text', 'int': 'whole number', 'float': 'number', 'bool': 'true/false'}.get(kind, kind)}>")
+        lines.append(
+            f"{head}   <{ {'str': 'text', 'int': 'whole number', 'float': 'number', 'bool': 'true/false'}.get(kind, kind) }>"
+        )
         lines += textwrap.wrap(text, width=max(width - 8, 40), initial_indent=" " * 8, subsequent_indent=" " * 8)
     if name == "plan":
         lines += ["", "and the keys of that verb: knowcoder pretrain --help, knowcoder sft --help"]

@@ -1,8 +1,8 @@
 """Every key of every verb: type, unit, default and help; and the way from a command line to a checked object.
 
-The dataclasses below hold the keys; ``configs/VERB.yaml`` only chooses values. Overrides have Hydra's syntax
-(``key=value``, ``group.key=value``), composed through Hydra's Compose API, so that neither launchers nor ranks
-can resolve them twice. Text is taken literally: commas, quotes, brackets and ``=`` need no escaping.
+The dataclasses below hold the keys; ``configs/VERB.yaml`` and ``experiment=NAME`` only choose values, composed by
+Hydra's Compose API, so that neither launchers nor ranks can resolve them twice. ``key=value`` words come last; text
+is taken literally: commas, quotes, brackets and ``=`` need no escaping.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeAlias, get_type_hints
 
 from knowcoder.errors import ConfigError
 
 MISSING = "???"
+Names: TypeAlias = list[str]
 
 
 def key(
@@ -54,7 +55,9 @@ class ParallelConfig:
     """How the work is spread over processes."""
 
     pp: int = key(1, "pipeline stages: the layers are cut into so many parts", unit="stages")
-    processes: int = key(0, "processes on this machine; 0 takes one per GPU, or pp where there is none", unit="processes")
+    processes: int = key(
+        0, "processes on this machine; 0 takes one per GPU, or pp where there is none", unit="processes"
+    )
 
 
 @dataclass
@@ -70,7 +73,9 @@ class LoraConfig:
 class StyleConfig:
     """How schemas and answers are written as code."""
 
-    dialect: str = key("clean", "clean: valid typed Python; released: the published bytes", choices=("clean", "released"))
+    dialect: str = key(
+        "clean", "clean: valid typed Python; released: the published bytes", choices=("clean", "released")
+    )
     descriptions: bool = key(True, "print descriptions in docstrings")
     examples: int = key(10, "examples printed per class, at most", unit="examples")
     parents: str = key(
@@ -118,7 +123,7 @@ class SchemaConfig(OutputConfig):
 @dataclass
 class CorpusConfig(OutputConfig):
     output: str = key("", "folder to write; not needed where the stage only prints")
-    benchmark: list[str] = key([], "names in configs/benchmark, which know their format; else format says it")
+    benchmark: Names = key([], "names in configs/benchmark, which know their format; else format says it")
     format: str = key("columns", "family of format of INPUT", choices=("columns", "triples"))
     input: str = key("", "file or folder to read", foreign=True)
     source: str = key("corpus", "name of the data set, for a file that is no benchmark")
@@ -146,7 +151,7 @@ class InitConfig(OutputConfig):
     config: str = key("tiny-llama", "architecture: a name in configs/model, or a folder with config.json")
     schema: str = key("", "library whose code the tokenizer is trained on", kinds=("schema",))
     corpus: list[str] = key([], "sentences that the tokenizer is trained on", kinds=("corpus",))
-    sentences: int = key(5000, "sentences taken from each corpus, at most", unit="sentences")
+    sentences: int = key(3000, "sentences taken from each corpus, at most", unit="sentences")
     vocab_size: int = key(2048, "size of the vocabulary to train", unit="pieces")
     tokenizer: str = key("", "take this tokenizer instead of training one", foreign=True, kinds=("model",))
     seed: int = key(1, "seed of the weights")
@@ -250,7 +255,9 @@ class PredictConfig(LongConfig):
     split: str = key("test", "split of the corpus")
     training_split: str = key("train", "method=dictionary: split that mentions are learnt from")
     tasks: list[str] = key(["NER", "RE", "ED", "EAE"], "tasks to predict")
-    decoding: str = key("auto", "constrained by a grammar where the engine can, or free", choices=("auto", "constrained", "free"))
+    decoding: str = key(
+        "auto", "constrained by a grammar where the engine can, or free", choices=("auto", "constrained", "free")
+    )
     classes_per_prompt: int = key(0, "classes offered at a time; 0 offers as many as fit", unit="classes")
     max_new_tokens: int = key(640, "longest answer", unit="tokens")
     max_items: int = key(32, "objects in one answer under a grammar, at most", unit="objects")
@@ -260,7 +267,9 @@ class PredictConfig(LongConfig):
 
 @dataclass
 class ScoreConfig(OutputConfig):
-    predictions: list[str] = key(MISSING, "predictions; the first is the headline, others stand beside it", kinds=("predictions",))
+    predictions: list[str] = key(
+        MISSING, "predictions; the first is the headline, others stand beside it", kinds=("predictions",)
+    )
     gold: str = key(MISSING, "annotated sentences", kinds=("corpus",))
     schema: str = key(MISSING, "schema library", kinds=("schema",))
     split: str = key("test", "split of the corpus")
@@ -363,24 +372,26 @@ def load(verb: str, overrides: Sequence[str]) -> Any:
         ConfigError: an unknown or malformed key, a value of the wrong type, a missing key.
     """
     keys = {k.name: k for k in keys_of(VERB_KEYS[verb])}
-    literal: dict[str, str] = {}
-    composed: list[str] = []
+    given: dict[str, str] = {}
     for override in overrides:
         name, sign, value = override.partition("=")
         if not sign:
             raise ConfigError(f"{override!r} is not key=value; see knowcoder {verb} --help")
-        if name in keys and keys[name].type is str:
-            literal[name] = value
-        elif name in keys or name == "experiment":
-            composed.append(f"{name}={value}")
-        else:
+        if name not in keys and name != "experiment":
             raise ConfigError(_unknown(verb, name, keys))
-    return _check(_compose(verb, composed, literal), keys)
+        given[name] = value
+    return _check(_compose(verb, given, keys), keys)
 
 
 def as_overrides(values: Mapping[str, Any]) -> list[str]:
     """Keys and values as ``key=value`` words."""
     return [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in values.items()]
+
+
+def changed(settings: Any) -> list[str]:
+    """The keys that differ from their defaults, as ``key=value`` words."""
+    values = {k.name: (value_of(settings, k.name), k.default) for k in keys_of(type(settings))}
+    return as_overrides({name: value for name, (value, default) in values.items() if value != default})
 
 
 def _unknown(verb: str, name: str, keys: Mapping[str, Key]) -> str:
@@ -391,27 +402,42 @@ def _unknown(verb: str, name: str, keys: Mapping[str, Key]) -> str:
     return f"unknown key {name!r}; {hint}"
 
 
-def _compose(verb: str, overrides: list[str], literal: Mapping[str, str]) -> Any:
-    """Compose with Hydra, then lay the literal text over it."""
+def _compose(verb: str, given: dict[str, str], keys: Mapping[str, Key]) -> Any:
+    """Compose defaults, YAML and the experiment with Hydra, then lay the given keys over them.
+
+    The keys themselves do not pass through Hydra, which would read one that is called like a folder of
+    ``configs`` (model, benchmark) as a choice of file.
+    """
     from hydra import compose, initialize_config_dir
     from hydra.core.config_store import ConfigStore
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     ConfigStore.instance().store(name=f"{verb}_keys", node=VERB_KEYS[verb])
+    experiment = [f"experiment={given.pop('experiment')}"] if "experiment" in given else []
     try:
         with initialize_config_dir(str(configs_dir()), version_base="1.3"):
-            composed = compose(verb, overrides=overrides)
-            for name, value in literal.items():
-                OmegaConf.update(composed, name, value.replace("${", "\\${"))
-            missing = sorted(OmegaConf.missing_keys(composed))
-            if not missing:
-                return OmegaConf.to_object(composed)
-    except (HydraException, OmegaConfBaseException) as error:
+            composed = compose(verb, overrides=experiment)
+        for name, value in given.items():
+            literal = keys[name].type is str
+            parsed = value.replace("${", "\\${") if literal else _yaml(value)
+            OmegaConf.update(composed, name, parsed)
+        missing = sorted(OmegaConf.missing_keys(composed))
+        if not missing:
+            return OmegaConf.to_object(composed)
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         cause = error.__cause__ or error
         raise ConfigError(" ".join(str(cause).split())) from error
     raise ConfigError(f"missing {', '.join(f'{name}=' for name in missing)}; see knowcoder {verb} --help")
+
+
+def _yaml(value: str) -> Any:
+    """A number, a truth value or a list as YAML writes it."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(OmegaConf.create(f"value: {value}"))["value"]  # type: ignore[index, call-overload]
 
 
 def _check(config: Any, keys: Mapping[str, Key]) -> Any:

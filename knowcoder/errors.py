@@ -21,3 +21,7 @@ class DataError(KnowcoderError):
 
 class ModelError(KnowcoderError):
     """A model, tokenizer or checkpoint does not fit what is asked of it."""
+
+
+class TrainingError(KnowcoderError):
+    """A training run ended before its last step. The message says where its logs are and how to go on."""

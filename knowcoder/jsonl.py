@@ -50,6 +50,11 @@ def write(path: str | Path, objects: Iterable[Any]) -> int:
     return count
 
 
+def dumps(value: Any) -> str:
+    """One value as a line of JSON, without the line break."""
+    return _encoder.encode(value).decode()
+
+
 def write_json(path: str | Path, value: Any) -> None:
     """Write one indented JSON document atomically."""
     target = Path(path)

@@ -6,11 +6,11 @@ folder in ``configs`` (``${configs:NAME}``) or choose between two values (``${if
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from knowcoder import config
+from knowcoder import artefact, config, jsonl, stages
 from knowcoder.errors import ConfigError
 
 
@@ -44,6 +44,58 @@ def load(run: config.RunConfig) -> Recipe:
         _stage(name, entry, run, output) for name, entry in _read(path, run, output)["stages"].items() if _wanted(entry)
     ]
     return Recipe(path.stem, output, tuple(stages))
+
+
+def run(settings: config.RunConfig) -> int:
+    """Run the stages of a recipe in order; those that are up to date are skipped."""
+    loaded = load(settings)
+    seconds: dict[str, float] = {}
+    for number, stage in enumerate(loaded.stages, 1):
+        head = f"[{number}/{len(loaded.stages)}] {stage.name}"
+        if settings.dry_run:
+            print(f"{head}: knowcoder {stage.verb} {' '.join(config.changed(stage.config))}")
+            continue
+        folder = Path(stage.config.output)
+        manifest = artefact.read_manifest(folder) if folder.is_dir() else None
+        if artefact.is_current(manifest, stage.config, stages.checked_inputs(stage.config)):
+            print(f"{head}: up to date")
+        else:
+            print(f"{head}: knowcoder {stage.verb}", flush=True)
+            _run_stage(stage.verb, stage.config, manifest)
+            manifest = artefact.read_manifest(folder)
+        seconds[stage.name] = manifest.seconds if manifest else 0.0
+    if seconds:
+        print(_ending(loaded.stages[-1], seconds))
+    return 0
+
+
+def _run_stage(verb: str, settings: Any, before: artefact.Manifest | None) -> None:
+    """Continue a stage that was cut off with the same keys; else make it anew, over what is out of date."""
+    stage = getattr(stages, verb)
+    if before is not None:
+        same = artefact.same_making(before.config, artefact.plain(settings))
+        if before.state == "running" and same and hasattr(settings, "resume"):
+            settings = replace(settings, resume=True)
+        else:
+            settings = replace(settings, overwrite=True)
+    stage(settings)
+
+
+def _ending(last: Stage, seconds: dict[str, float]) -> str:
+    """Seconds per stage, then the scores and where they are."""
+    width = max(map(len, seconds))
+    lines = ["", *(f"{name:<{width}} {spent:8.1f} s" for name, spent in seconds.items())]
+    lines.append(f"{'in all':<{width}} {sum(seconds.values()):8.1f} s")
+    if last.verb == "score":
+        metrics = jsonl.read_json(Path(last.config.output) / "metrics.json")["systems"]
+        lines += ["", "strict, in percent     task  precision  recall     F1"]
+        for system, measured in metrics.items():
+            for task, found in measured["tasks"].items():
+                strict = found["columns"]["strict"]
+                numbers = f"{100 * strict['precision']:9.1f}  {100 * strict['recall']:6.1f}  {100 * strict['f1']:5.1f}"
+                lines.append(f"{system:<22} {task:<4}  {numbers}")
+        lines += ["", f"scores and report: {last.config.output}"]
+    return "\n".join(lines)
 
 
 def _find(recipe: str) -> Path:

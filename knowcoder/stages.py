@@ -5,18 +5,24 @@ Heavy imports stand inside the functions, so that the command and the light verb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from knowcoder import artefact, config, jsonl
-from knowcoder.errors import ConfigError
+from knowcoder.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
     from knowcoder.corpus.reading import Corpus
+    from knowcoder.corpus.sentence import LabelSet, Sentence
     from knowcoder.schema.library import SchemaLibrary
-    from knowcoder.schema.render import Style
+    from knowcoder.schema.source import SchemaSource
+    from knowcoder.score.report import System
 
 
 def world(settings: config.WorldConfig) -> None:
@@ -51,21 +57,54 @@ def _facts(made: SchemaLibrary | Corpus) -> dict[str, Any]:
 
 def schema(settings: config.SchemaConfig) -> None:
     """Read a schema library from a source, or show one of its types."""
+    from knowcoder.corpus.benchmark import schema_of_all
     from knowcoder.schema.library import SchemaLibrary
-    from knowcoder.schema.source import library_of, name_concepts, unite
+    from knowcoder.schema.source import SchemaSource, library_of, name_concepts, unite
 
     inputs = checked_inputs(settings)
     if settings.show:
-        return _show(settings)
+        _need(settings, "schema")
+        print(_shown(SchemaLibrary.load(settings.schema), settings.show))
+        return
     _need(settings, "output")
     with artefact.writing(settings.output, "schema", settings, inputs) as output:
-        concepts, counts = _read_schema(settings)
-        for other in settings.merge:
-            concepts += list(SchemaLibrary.load(other))
-        library = library_of(name_concepts(unite(concepts)))
+        source = SchemaSource(schema_of_all(settings.benchmark, settings.input))
+        if not settings.benchmark:
+            _need(settings, "input")
+            source = _read_source(settings)
+        merged = [concept for other in settings.merge for concept in SchemaLibrary.load(other)]
+        library = library_of(name_concepts(unite([*source.concepts, *merged])))
         library.save(output.directory)
-        output.manifest.facts = _facts(library) | {"counts": counts}
-    print(f"{settings.output}: {_sentence_of(_facts(library))}")
+        if source.rejects:
+            rejects = ({"reason": reason, "value": value} for reason, value in source.rejects)
+            jsonl.write(output.directory / "rejects.jsonl", rejects)
+        if source.facts:
+            facts = ({"id": id, "types": types} for id, types in source.facts.items())
+            jsonl.write(output.directory / "facts.jsonl", facts)
+        output.manifest.facts = _facts(library) | {"source": dict(source.counts)}
+    print(f"{settings.output}: {_in_words(_facts(library))} types")
+
+
+def _read_source(settings: config.SchemaConfig) -> SchemaSource:
+    from knowcoder.schema import json_source, kgtk, python_source, wikidata
+    from knowcoder.schema.source import SchemaSource
+
+    if settings.source == "python":
+        return SchemaSource(list(python_source.read_python_files(settings.input)))
+    if settings.source == "json":
+        return json_source.read_json(settings.input)
+    read = kgtk.read_kgtk if settings.source == "kgtk" else wikidata.read_wikidata
+    return read(settings.input, settings.language)
+
+
+def _shown(library: SchemaLibrary, name: str) -> str:
+    """A type as code, with its place in the taxonomy."""
+    from knowcoder.codec.prompt import definitions
+    from knowcoder.schema.render import Style
+
+    concept = library.by_name(name)
+    path = [library.by_id(id).name for id in reversed(library.ancestors(concept.id))]
+    return f"# {' > '.join([*path, name])}    id {concept.id}\n{definitions([name], library, Style())}"
 
 
 def corpus(settings: config.CorpusConfig) -> None:
@@ -82,10 +121,58 @@ def corpus(settings: config.CorpusConfig) -> None:
         read = benchmark.read_benchmarks(settings.benchmark, settings.input) if settings.benchmark else _read(settings)
         read.save(output.directory)
         output.manifest.facts = _facts(read)
-        output.manifest.counts = _sum_counts(read)
+        counts = read.counts.values()
+        output.manifest.counts = artefact.Counts(
+            sum(split["read"] for split in counts),
+            sum(split["kept"] for split in counts),
+            dict(Counter(reject.reason for reject in read.rejects)),
+        )
     for warning in read.warnings:
         print(f"warning: {warning}")
-    print(f"{settings.output}: {_sentence_of({k: v['sentences'] for k, v in read.tally().items()})} sentences")
+    print(f"{settings.output}: {_in_words({k: v['sentences'] for k, v in read.tally().items()})} sentences")
+
+
+def _read(settings: config.CorpusConfig) -> Corpus:
+    from knowcoder.corpus.columns import ColumnKeys
+    from knowcoder.corpus.files import read_column_files, read_triple_files
+    from knowcoder.corpus.triples import TripleKeys
+    from knowcoder.schema.library import SchemaLibrary
+
+    library = SchemaLibrary.load(settings.schema) if settings.schema else None
+    if settings.format == "triples":
+        if library is None:
+            raise ConfigError("format=triples needs schema=, a library with their relations")
+        return read_triple_files(settings.input, TripleKeys(), settings.source, library, settings.language)
+    keys = ColumnKeys(
+        separator=settings.separator,
+        token=settings.token_column,
+        tag=settings.tag_column,
+        scheme=settings.scheme,  # type: ignore[arg-type]  # checked against the choices
+        join=settings.joiner,
+    )
+    return read_column_files(settings.input, keys, settings.source, library, settings.language)
+
+
+def enrich(settings: config.EnrichConfig) -> None:
+    """Add examples and type hints from annotated text to a library."""
+    from knowcoder.corpus.reading import load_split, split_names
+    from knowcoder.enrich.enrich import enrich as enrich_library
+    from knowcoder.enrich.examples import mentions_of
+    from knowcoder.schema.library import SchemaLibrary
+
+    inputs = checked_inputs(settings)
+    with artefact.writing(settings.output, "schema", settings, inputs) as output:
+        sentences = load_split(settings.corpus, "train")
+        excluded = mentions_of(
+            sentence
+            for other in settings.exclude
+            for split in split_names(other)
+            for sentence in load_split(other, split)
+        )
+        library, counts = enrich_library(SchemaLibrary.load(settings.schema), sentences, settings.examples, excluded)
+        library.save(output.directory)
+        output.manifest.facts = _facts(library) | {"added": counts}
+    print(f"{settings.output}: {_in_words(counts)}")
 
 
 def init(settings: config.InitConfig) -> None:
@@ -101,20 +188,24 @@ def init(settings: config.InitConfig) -> None:
 
 
 def _tokenizer_texts(settings: config.InitConfig) -> Iterator[str]:
-    """What the model will read and write: definitions, and sentences with their answers."""
+    """What the model will read and write: definitions, prompts and answers; sentences alone without a library."""
     from knowcoder.codec.answer import build_answer
-    from knowcoder.codec.prompt import definitions
+    from knowcoder.codec.prompt import build_prompt, definitions
     from knowcoder.corpus.reading import load_split
     from knowcoder.schema.library import SchemaLibrary
     from knowcoder.schema.render import Style
 
     library = SchemaLibrary.load(settings.schema) if settings.schema else SchemaLibrary()
+    brief = Style(descriptions=False, examples=0)
     yield from (definitions([concept.name], library, Style()) for concept in library)
     for folder in settings.corpus:
         for sentence in load_split(folder, "train")[: settings.sentences]:
-            yield sentence.text
+            if not settings.schema:
+                yield sentence.text
             for task in sentence.tasks if settings.schema else ():
-                yield build_answer(task, sentence.annotations, sentence.classes(task), library, Style())
+                classes, events = sentence.classes(task), sentence.triggers if task == "EAE" else ()
+                yield build_prompt(task, classes, sentence.text, library, brief, events)
+                yield build_answer(task, sentence.annotations, classes, library, brief)
 
 
 def samples(settings: config.SamplesConfig) -> None:
@@ -153,7 +244,9 @@ def pack(settings: config.PackConfig) -> None:
     card = _common_card(settings)
     with artefact.writing(settings.output, "packed", settings, inputs) as output:
         wrapper = Wrapper.from_folder(settings.tokenizer, card["wrapper"])
-        stream = (sample for folder in settings.samples for sample in jsonl.read(Path(folder) / "samples.jsonl", Sample))
+        stream = (
+            sample for folder in settings.samples for sample in jsonl.read(Path(folder) / "samples.jsonl", Sample)
+        )
         made = pack_samples(stream, wrapper, settings.max_length, output.directory)
         output.manifest.counts = artefact.Counts(made.samples, made.samples)
         output.manifest.facts = asdict(made) | {
@@ -184,6 +277,182 @@ def _common_card(settings: config.PackConfig) -> dict[str, Any]:
     return first or {}
 
 
+def convert(settings: config.ConvertConfig) -> None:
+    """Convert a Hugging Face model to a pipeline checkpoint, or back."""
+    from knowcoder.checkpoint.convert import to_hf, to_pipeline
+
+    _need(settings, "model" if settings.to == "pipeline" else "checkpoint")
+    inputs = checked_inputs(settings)
+    kind = "checkpoint" if settings.to == "pipeline" else "model"
+    with artefact.writing(settings.output, kind, settings, inputs) as output:
+        if settings.to == "pipeline":
+            made = to_pipeline(Path(settings.model), output.directory)
+        else:
+            made = to_hf(Path(settings.checkpoint), output.directory)
+        output.manifest.facts = asdict(made)
+    print(f"{settings.output}: {_in_words(asdict(made))}")
+
+
+def plan(settings: config.PretrainConfig | config.SftConfig) -> None:
+    """Print what a training run would need."""
+    from knowcoder.train.plan import plan as planned
+
+    checked_inputs(settings)
+    print(planned(settings))
+
+
+def pretrain(settings: config.PretrainConfig) -> int:
+    """Phase 1: train all weights under the pipeline."""
+    return _train("pretrain", "pretrain", settings)
+
+
+def sft(settings: config.SftConfig) -> int:
+    """Phase 2: instruction tuning."""
+    return _train("sft", "adapter" if settings.tuning == "lora" else "model", settings)
+
+
+def _train(verb: str, kind: str, settings: config.TrainConfig) -> int:
+    """Make the run folder, start the ranks, and close the artefact when all of them have ended well."""
+    from knowcoder.codec.model_card import ModelCard
+    from knowcoder.train import launch
+
+    inputs = checked_inputs(settings)
+    if settings.dry_run:
+        return launch.start(verb, settings, Path(settings.output))
+    if launch.is_rank():
+        return launch.join(verb, kind, settings, inputs)
+    with artefact.working(settings.output, kind, settings, inputs) as output:
+        code = launch.start(verb, settings, output.directory)
+        if code:
+            raise TrainingError(f"{verb} ended with exit code {code}; see {output.directory}/logs, then resume=true")
+        output.manifest.facts = jsonl.read_json(output.directory / launch.FACTS)
+        card = artefact.require(settings.data, "packed", key="data").facts["card"]
+        msgspec.convert(card, ModelCard).save(output.directory)
+    return 0
+
+
+def merge(settings: config.MergeConfig) -> None:
+    """Merge an adapter into its base."""
+    from knowcoder.train.merge import merge as merge_adapter
+
+    inputs = checked_inputs(settings)
+    with artefact.writing(settings.output, "model", settings, inputs) as output:
+        made = merge_adapter(Path(settings.model), Path(settings.adapter), output.directory, settings.dtype or None)
+        output.manifest.facts = asdict(made)
+    print(f"{settings.output}: {_in_words(asdict(made))}")
+
+
+def predict(settings: config.PredictConfig) -> None:
+    """Extract from a corpus, with the model or a baseline."""
+    from knowcoder.corpus.reading import load_labels, load_split
+    from knowcoder.predict.baselines import predict_with_dictionary
+
+    inputs = checked_inputs(settings)
+    sentences = load_split(settings.corpus, settings.split)[: settings.limit or None]
+    labels = load_labels(settings.corpus)
+    with artefact.working(settings.output, "predictions", settings, inputs) as output:
+        if settings.method == "dictionary":
+            training = load_split(settings.corpus, settings.training_split)
+            counts = predict_with_dictionary(training, sentences, labels, settings.tasks, output.directory)
+        else:
+            counts = _ask_model(settings, sentences, labels, output.directory)
+        output.manifest.facts = counts
+    print(f"{settings.output}: {_in_words(counts)}")
+
+
+def _ask_model(
+    settings: config.PredictConfig, sentences: list[Sentence], labels: dict[str, LabelSet], directory: Path
+) -> dict[str, int]:
+    from knowcoder.predict.engines import open_model
+    from knowcoder.predict.predict import Predictor
+    from knowcoder.predict.predict import predict as predict_corpus
+    from knowcoder.schema.library import SchemaLibrary
+
+    _need(settings, "model")
+    engine, card = open_model(settings.model, batch_size=settings.batch_size)
+    if settings.method == "random":
+        engine.forget()
+    predictor = Predictor(
+        SchemaLibrary.load(settings.schema),
+        engine,
+        card,
+        decoding=settings.decoding,  # type: ignore[arg-type]  # checked against the choices
+        classes_per_prompt=settings.classes_per_prompt,
+        max_new_tokens=settings.max_new_tokens,
+        max_items=settings.max_items,
+    )
+    return predict_corpus(sentences, labels, settings.tasks, predictor, directory)
+
+
+def score(settings: config.ScoreConfig) -> None:
+    """Score predictions against gold, and write metrics, mistakes and the report."""
+    from knowcoder.corpus.reading import load_labels, load_split
+    from knowcoder.score.match import join
+    from knowcoder.score.metrics import measure
+    from knowcoder.score.mistakes import find_mistakes
+    from knowcoder.score.prediction import Prediction
+    from knowcoder.score.report import System, render_report
+
+    inputs = checked_inputs(settings)
+    gold, labels = load_split(settings.gold, settings.split), load_labels(settings.gold)
+    with artefact.writing(settings.output, "score", settings, inputs) as output:
+        systems = []
+        for folder in settings.predictions:
+            examples = join(gold, jsonl.read(Path(folder) / "predictions.jsonl", Prediction), labels)
+            mistakes = find_mistakes(examples)
+            systems.append(System(Path(folder).name, measure(gold, examples, mistakes, settings.seed), mistakes))
+        jsonl.write_json(
+            output.directory / "metrics.json",
+            {"inputs": output.manifest.inputs, "systems": {system.name: system.metrics for system in systems}},
+        )
+        jsonl.write(output.directory / "errors.jsonl", systems[0].mistakes)
+        facts = {name: f"{made['path']} ({made['hash'][:12]})" for name, made in output.manifest.inputs.items()}
+        page = render_report(systems[:1] + [replace(other, mistakes=()) for other in systems[1:]], facts=facts)
+        (output.directory / "report.html").write_text(page, encoding="utf-8")
+    print(_score_table(systems))
+    print(f"{settings.output}/report.html")
+
+
+def _score_table(systems: list[System]) -> str:
+    """Strict precision, recall and F1 by system and task, in percent."""
+    width = max(len(system.name) for system in systems)
+    lines = [f"{'':<{width}}  task  precision  recall     F1    95 % interval"]
+    for system in systems:
+        for task, found in system.metrics.tasks.items():
+            strict = found.columns["strict"]
+            low, high = strict.interval
+            lines.append(
+                f"{system.name:<{width}}  {task:<4}  {100 * strict.precision:9.1f}  {100 * strict.recall:6.1f}  "
+                f"{100 * strict.f1:5.1f}    {100 * low:4.1f} - {100 * high:4.1f}"
+            )
+    return "\n".join(lines)
+
+
+def extract(settings: config.ExtractConfig) -> None:
+    """Extract from one text; prints one JSON object a line."""
+    from knowcoder.predict.extractor import Extractor
+
+    checked_inputs(settings)
+    extractor = Extractor.from_pretrained(settings.model, settings.schema, decoding=settings.decoding)  # type: ignore[arg-type]
+    for found in extractor(settings.text, settings.classes):
+        print(jsonl.dumps(found.as_dict()))
+
+
+def env(settings: config.EnvConfig) -> None:
+    """Print versions and devices."""
+    import platform
+
+    print(f"python        {platform.python_version()} on {platform.platform()}")
+    for name, version in artefact.versions().items():
+        print(f"{name:<13} {version}")
+    print(f"commit        {artefact.git_commit() or 'not a git checkout'}")
+    if "torch" in artefact.versions():
+        import torch
+
+        gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        print(f"devices       {', '.join(gpus) or f'cpu, {os.cpu_count()} cores'}")
+
+
 def checked_inputs(settings: Any) -> dict[str, str]:
     """Check every input that a configuration names and return key -> path.
 
@@ -208,3 +477,9 @@ def _progress(items: Iterable[Any], what: str, unit: str) -> Iterable[Any]:
     from tqdm import tqdm
 
     return tqdm(items, desc=what, unit=f" {unit}", disable=None)
+
+
+def _in_words(counts: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}" for name, value in counts.items()
+    )

@@ -25,7 +25,9 @@ def definition_samples(
     A concept whose definition alone is longer than the budget is counted as rejected.
     """
     names = sorted(concept.name for kind in (library.entities, library.relations, library.events) for concept in kind)
-    lengths = {name: budget.length(Sample("", definitions([name], library, style), "definition", name)) for name in names}
+    lengths = {
+        name: budget.length(Sample("", definitions([name], library, style), "definition", name)) for name in names
+    }
     for number in range(passes):
         order = Random(f"{seed}/definitions/{number}").sample(names, len(names))
         chosen: list[str] = []
@@ -57,6 +59,8 @@ def instance_drafts(sentences: Iterable[Sentence], library: SchemaLibrary) -> It
 
 def _instance(task: Task, sentence: Sentence, name: str, library: SchemaLibrary) -> Draft:
     def write(negatives: object, style: Style) -> Sample:
-        return Sample("", instance_code(task, name, sentence.text, sentence.annotations, library, style), "instance", sentence.id)
+        return Sample(
+            "", instance_code(task, name, sentence.text, sentence.annotations, library, style), "instance", sentence.id
+        )
 
     return Draft((), write)
