@@ -70,8 +70,9 @@ class Dictionary:
 
     def __init__(self, training: Iterable[Sentence]) -> None:
         sentences = list(training)
-        self.entities = self._learn_strings(sentences, "entities")
-        self.triggers = self._learn_strings(sentences, "triggers")
+        self.entities = _Strings((s.text, s.entities) for s in sentences if "NER" in s.tasks)
+        # A trigger is a word of the language and may begin a sentence; a name is written in one way.
+        self.triggers = _Strings(((s.text, s.triggers) for s in sentences if "ED" in s.tasks), key=str.casefold)
         self.pairs, self.type_pairs = Table(), Table()
         self.roles, self.type_roles = Table(), Table()
         for sentence in sentences:
@@ -82,13 +83,6 @@ class Dictionary:
                 self._learn_roles(event, found)
         for table in (self.pairs, self.type_pairs, self.roles, self.type_roles):
             table.tune()
-
-    def _learn_strings(self, sentences: Sequence[Sentence], of: str) -> _Strings:
-        return _Strings(
-            (sentence.text, sentence.entities if of == "entities" else sentence.triggers)
-            for sentence in sentences
-            if ("NER" if of == "entities" else "ED") in sentence.tasks
-        )
 
     def _learn_relations(self, sentence: Sentence, found: Sequence[Mention]) -> None:
         gold: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
@@ -152,26 +146,31 @@ class Dictionary:
 
 
 class _Strings:
-    """Strings that are annotated in training, found again by longest match from left to right."""
+    """Strings that are annotated in training, found again by longest match from left to right.
 
-    def __init__(self, training: Iterable[tuple[str, tuple[Mention, ...]]]) -> None:
+    Args:
+        key: strings with the same key count as the same string.
+    """
+
+    def __init__(self, training: Iterable[tuple[str, tuple[Mention, ...]]], key: Callable[[str], str] = str) -> None:
+        self.key = key
         annotated = [(text, align(Annotations(entities=mentions), text).entities) for text, mentions in training]
-        known = {mention.text for _, mentions in annotated for mention in mentions if mention.text}
+        known = {key(mention.text) for _, mentions in annotated for mention in mentions if mention.text}
         self.longest = max((len(_TOKEN.findall(string)) for string in known), default=0)
         self.table = Table()
         for text, mentions in annotated:
             types: defaultdict[tuple[int | None, int | None], set[str]] = defaultdict(set)
             for mention in mentions:
                 types[mention.start, mention.end].add(mention.type)
-            for start, end in self._spans(text, known.__contains__):
-                self.table.add(text[start:end], types.get((start, end), set()))
+            for start, end in self._spans(text, lambda string: key(string) in known):
+                self.table.add(key(text[start:end]), types.get((start, end), set()))
         self.table.tune()
 
     def find(self, text: str, allowed: Collection[str] | None) -> list[Mention]:
         """Mentions in order of appearance, none overlapping another."""
 
         def label(string: str) -> str | None:
-            return self.table.label(string, allowed)
+            return self.table.label(self.key(string), allowed)
 
         spans = self._spans(text, lambda string: label(string) is not None)
         return [Mention(label(text[start:end]) or "", text[start:end], start, end) for start, end in spans]

@@ -101,7 +101,7 @@ def test_a_folder_without_a_model_is_refused(engine: HfEngine, tmp_path: Path) -
 def test_forgetting_makes_the_same_other_model_every_time(model_dir: Path) -> None:
     wrapper, prompts = Wrapper.from_folder(model_dir), random_prompts(1)
     answers = []
-    for seed in (None, 1, 1):
+    for seed in (None, 2, 2):
         engine = HfEngine(model_dir, wrapper, device="cpu")
         if seed is not None:
             engine.forget(seed)
