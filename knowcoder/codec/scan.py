@@ -193,12 +193,15 @@ class Scanner:
                 self.position += 1
                 return self._call(unicodedata.normalize("NFKC", name[0]), depth)
             return Name(unicodedata.normalize("NFKC", name[0]))
-        number = _NUMBER.match(self.text, self.position)
-        self.position = number.end() if number else self.position + 1
-        if following == "{":
-            self.position -= 1
-            self._skip()
-        return Refused(number[0] if number else following)
+        start = self.position
+        number = _NUMBER.match(self.text, start)
+        if number:
+            self.position = number.end()
+            return Refused(number[0])
+        if following != "{":
+            self.position += 1
+        self._skip()
+        return Refused(self.text[start : min(self.position, start + 60)])
 
     def _element(self, depth: int) -> Value:
         start = self.position
@@ -210,8 +213,7 @@ class Scanner:
         starts_value = name is not None or following in "\"'["
         if not starts_value or (name is not None and name[0] in _OPERATORS) or following == "[":
             self._skip()
-            written = self.text[start : min(self.position, start + 60)]
-            return Refused(written)
+            return Refused(self.text[start : min(self.position, start + 60)])
         self.problem("punctuation", f"no comma before {self.text[self.position : self.position + 30]!r}")
         return value
 
