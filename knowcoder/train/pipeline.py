@@ -10,6 +10,7 @@ from them that documents do not see each other.
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,9 @@ from knowcoder.errors import ModelError
 from knowcoder.train.loss import token_loss
 
 Message = tuple[torch.Tensor, torch.Tensor]
+#: Places of the flattened hidden states that predict a trained token, those tokens, and the factor that makes the
+#: engine's mean over micro-batches and ranks the mean over the step's trained tokens.
+Labels = tuple[torch.Tensor, torch.Tensor, float]
 _TOLERANCE = 1e-5  # of the largest logit
 
 
@@ -158,48 +162,54 @@ class NormPiece(Piece):
         return self.inner(message[0]), message[1]
 
 
-class HeadPiece(Piece):
-    """The head, which the loss calls: only there it is known which tokens need logits."""
-
-    def forward(self, message: Message) -> torch.Tensor:
-        """Take `(hidden, position_ids)`, return the hidden states."""
-        return message[0]
-
-
-def pass_hidden(tied: nn.Module, message: Message) -> torch.Tensor:
-    """Stand for the head where the embedding is tied to it."""
-    return message[0]
-
-
 class HeadLoss:
-    """The loss on the last stage.
+    """The loss, computed by the last piece: the engine clears and scales gradients where its forward pass ends.
 
-    Args:
-        head: the module with the head's weight: the head, or the embedding that it is tied to.
+    Only the last stage knows which tokens need logits; it reads that from the data, in the order of its forward passes.
     """
 
-    def __init__(self, skeleton: Skeleton, head: nn.Module) -> None:
+    def __init__(self, skeleton: Skeleton) -> None:
         self._skeleton = skeleton
-        self._head = head
-        if skeleton.map.tied:
-            self._head = copy.deepcopy(skeleton.modules[-1])
-            self._head.weight = head.weight
+        self._labels: deque[Labels] = deque()
+        self._tied_head: nn.Module | None = None
 
-    def __call__(self, hidden: torch.Tensor, labels: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        """Return this micro-batch's part of the loss.
+    def put(self, labels: Labels) -> None:
+        """Say what the next micro-batch is trained on."""
+        self._labels.append(labels)
 
-        Args:
-            hidden: [rows, tokens, width]. labels: places of the flattened hidden states that predict a trained token,
-                those tokens, and the factor that makes the engine's mean the mean over the step's trained tokens.
-        """
-        places, targets, factor = labels
-        chosen = hidden.flatten(0, 1)[places]
-        return token_loss(self._skeleton.logits(self._head, chosen), targets) * factor
+    def __call__(self, head: nn.Module, message: Message) -> torch.Tensor:
+        """Return this micro-batch's part of the loss."""
+        places, targets, factor = self._labels.popleft()
+        chosen = message[0].flatten(0, 1)[places]
+        return token_loss(self._skeleton.logits(head, chosen), targets) * factor
+
+    def tied(self, embedding: nn.Module, message: Message) -> torch.Tensor:
+        """Return the same where the head's weight is that of the embedding piece."""
+        return self(self.tied_head(embedding), message)
+
+    def tied_head(self, embedding: Any) -> nn.Module:
+        """Return a head without a weight of its own."""
+        if self._tied_head is None:
+            self._tied_head = copy.deepcopy(self._skeleton.modules[-1])
+            self._tied_head.weight = embedding.inner.weight
+        return self._tied_head
 
 
-def piece_types(mapping: PieceMap) -> list[type[Piece]]:
-    """Return the class of every piece, in order."""
-    return [EmbeddingPiece, *[LayerPiece] * mapping.num_layers, NormPiece, HeadPiece]
+class HeadPiece(Piece):
+    """The head and the loss."""
+
+    def __init__(self, skeleton: Skeleton, piece: int, loss: HeadLoss) -> None:
+        super().__init__(skeleton, piece)
+        self._loss = loss
+
+    def forward(self, message: Message) -> torch.Tensor:
+        """Take `(hidden, position_ids)`, return the loss."""
+        return self._loss(self.inner, message)
+
+
+def body_types(mapping: PieceMap) -> list[type[Piece]]:
+    """Return the class of every piece but the head, in order."""
+    return [EmbeddingPiece, *[LayerPiece] * mapping.num_layers, NormPiece]
 
 
 def check_pieces(config: PreTrainedConfig) -> float:
@@ -221,16 +231,13 @@ def check_pieces(config: PreTrainedConfig) -> float:
         positions = torch.cat([torch.arange(9), torch.arange(15)]).expand(2, -1)
         expected = whole(input_ids=ids, position_ids=positions, use_cache=False).logits
         skeleton = Skeleton(small)
-        state = whole.state_dict()
-        pieces = [build(skeleton, number).eval() for number, build in enumerate(piece_types(skeleton.map))]
-        for piece, names in zip(pieces, skeleton.map.shapes, strict=True):
-            if names:
-                piece.load_state_dict({name: state[skeleton.map.hf_name(piece.piece, name)] for name in names})
-        hidden: Any = (ids, positions)
-        for piece in pieces:
-            hidden = piece(hidden)
-        head = HeadLoss(skeleton, pieces[0 if skeleton.map.tied else -1].inner)
-        found = skeleton.logits(head._head, hidden.flatten(0, 1)).view_as(expected)
+        body = [build(skeleton, number).eval() for number, build in enumerate(body_types(skeleton.map))]
+        message: Message = (ids, positions)
+        for piece in body:
+            piece.load_state_dict(whole.get_submodule(skeleton.map.modules[piece.piece]).state_dict())
+            message = piece(message)
+        head = whole.get_output_embeddings()
+        found = skeleton.logits(head, message[0].flatten(0, 1)).view_as(expected)
     difference = ((found - expected).abs().max() / expected.abs().max()).item()
     if not difference < _TOLERANCE:
         raise ModelError(

@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from knowcoder.errors import ConfigError, ModelError
 from knowcoder.train import launch
 from knowcoder.train.deepspeed_config import pipeline_config
 from knowcoder.train.order import shard
-from knowcoder.train.pipeline import HeadLoss, LayerPiece, Piece, Skeleton, check_pieces, pass_hidden, piece_types
+from knowcoder.train.pipeline import HeadLoss, HeadPiece, LayerPiece, Piece, Skeleton, body_types, check_pieces
 from knowcoder.train.record import Record, show_sample
 from knowcoder.train.rows import PackedRows, StepBatches
 from knowcoder.train.schedule import rate_factor
@@ -72,7 +73,7 @@ class _Run:
         torch.manual_seed(config.seed)
         self.rows = PackedRows(Path(config.data))
         self._check_model()
-        module = build_pipeline(self.source, config)
+        module, self.loss = build_pipeline(self.source, config)
         self.parameters = _count(module)
         grid = module.mpu()
         self.pp, self.dp = config.parallel.pp, grid.data_parallel_size
@@ -130,16 +131,18 @@ class _Run:
         self.record.step(figures | throughput.take())
 
     def _micro_batches(self, step: int) -> Iterator[tuple[Any, Any]]:
-        """Yield `(inputs, labels)` of this rank's micro-batches.
+        """Yield the inputs of this rank's micro-batches, and hand their labels to the loss of the last stage.
 
         The engine takes the mean over micro-batches and data-parallel ranks; the factor makes it the mean over the
         step's trained tokens, which every rank knows from the data.
         """
         own = shard(self.batches.of_step(step), self.dp_rank, self.dp)
-        factor = torch.tensor(self.batches.accumulation * self.dp / max(1, self.batches.trained_tokens(step)))
+        factor = self.batches.accumulation * self.dp / max(1, self.batches.trained_tokens(step))
         for start in range(0, len(own), self.config.micro_batch):
             batch = self.rows.batch(own[start : start + self.config.micro_batch])
-            yield (batch["input_ids"], batch["position_ids"]), (batch["trained"], batch["targets"], factor)
+            if self.engine.is_last_stage():
+                self.loss.put((batch["trained"].to(self.device), batch["targets"].to(self.device), factor))
+            yield (batch["input_ids"], batch["position_ids"]), ()
 
     def _check_model(self) -> None:
         model = read_config(find_step(self.source)[0] if is_pipeline(self.source) else self.source)
@@ -226,8 +229,8 @@ def start_process_group() -> None:
         deepspeed.init_distributed("nccl" if on_gpu else "gloo")
 
 
-def build_pipeline(source: Path, config: PretrainConfig) -> Any:
-    """Return this rank's stage, a `PipelineModule` with its weights loaded.
+def build_pipeline(source: Path, config: PretrainConfig) -> tuple[Any, HeadLoss]:
+    """Return this rank's stage, a `PipelineModule` with its weights loaded, and where its loss gets the labels.
 
     Args:
         source: a Hugging Face model folder or a pipeline checkpoint.
@@ -245,11 +248,13 @@ def build_pipeline(source: Path, config: PretrainConfig) -> Any:
         raise ConfigError(
             f"parallel.pp={config.parallel.pp}: the model has only {skeleton.map.num_layers} layers to cut"
         )
-    types = piece_types(skeleton.map)
-    specs: list[Any] = [LayerSpec(kind, skeleton, number) for number, kind in enumerate(types)]
+    loss = HeadLoss(skeleton)
+    kinds = body_types(skeleton.map)
+    specs: list[Any] = [LayerSpec(kind, skeleton, number) for number, kind in enumerate(kinds)]
+    specs.append(LayerSpec(HeadPiece, skeleton, len(kinds), loss))
     if skeleton.map.tied:
-        specs[0] = TiedLayerSpec(_TIED, types[0], skeleton, 0, tied_weight_attr="inner.weight")
-        specs[-1] = TiedLayerSpec(_TIED, types[0], skeleton, 0, forward_fn=pass_hidden, tied_weight_attr="inner.weight")
+        tie = partial(TiedLayerSpec, _TIED, kinds[0], skeleton, 0, tied_weight_attr="inner.weight")
+        specs[0], specs[-1] = tie(), tie(forward_fn=loss.tied)
     with _quiet(), torch.no_grad():  # it sends tied weights around, which is nothing to differentiate
         module: Any = PipelineModule(
             specs,
@@ -261,10 +266,7 @@ def build_pipeline(source: Path, config: PretrainConfig) -> Any:
     for piece in module.modules():
         if isinstance(piece, Piece):
             piece.load_state_dict(weights.piece(piece.piece))
-    if module.stage_id == module.num_stages - 1:
-        head = module.tied_modules[_TIED] if skeleton.map.tied else module.forward_funcs[-1]
-        module.loss_fn = HeadLoss(skeleton, head.inner)
-    return module
+    return module, loss
 
 
 def build_optimizer(module: nn.Module, config: PretrainConfig) -> torch.optim.Optimizer:
