@@ -1,4 +1,4 @@
-"""From Python classes to types: our own rendering, a user's classes, and the published class definitions.
+"""From Python source to types: our own rendering, a user's classes, and the published class definitions.
 
 Source text is parsed, never run. Base classes and imports decide what a class is; where they do not (the published
 definitions inherit from classes that are defined nowhere), its fields and constructor do.
@@ -7,10 +7,9 @@ definitions inherit from classes that are defined nowhere), its fields and const
 from __future__ import annotations
 
 import ast
-import inspect
 import keyword
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -66,28 +65,6 @@ def read_python_files(path: str | Path) -> SchemaLibrary:
     if not files or not all(file.is_file() for file in files):
         raise DataError(f"{root}: no Python file here; give a file or a folder with *.py")
     return _library([found for file in files for found in _classes_of_source(file.read_text("utf-8"), str(file))])
-
-
-def read_classes(classes: Iterable[type]) -> SchemaLibrary:
-    """Types of classes in memory, with the ancestors and type hints that they name.
-
-    Raises:
-        DataError: a class does not inherit from one of the base classes, or two have the same name.
-    """
-    from knowcoder.schema.classes import Entity, Event, Relation
-
-    found: dict[str, type] = {}
-    pending = list(classes)[::-1]
-    while pending:
-        cls = pending.pop()
-        if not (isinstance(cls, type) and issubclass(cls, (Entity, Relation, Event))):
-            raise DataError(f"{cls!r} is not a class to extract; let it inherit from Entity, Relation or Event")
-        if cls in (Entity, Relation, Event):
-            continue
-        if found.setdefault(cls.__name__, cls) is not cls:
-            raise DataError(f"two classes are called {cls.__name__!r}; rename one")
-        pending += [used for used in _used_by(cls) if used not in found.values()]
-    return _library([_class_in_memory(cls) for cls in found.values()])
 
 
 def _library(classes: Sequence[_Class]) -> SchemaLibrary:
@@ -327,48 +304,3 @@ def _unquoted(text: str) -> str:
         return str(ast.literal_eval(text))
     except (SyntaxError, ValueError):  # quotes that somebody wrote, not those that we put around a comma
         return text
-
-
-# --- classes in memory
-
-
-def _used_by(cls: type) -> list[type]:
-    """Parents and hinted classes of a class in memory, as far as they are classes and not names."""
-    used = list(cls.__bases__[:1])
-    for annotation in inspect.get_annotations(cls).values():
-        used += _classes_in(annotation)
-    return used
-
-
-def _classes_in(annotation: object) -> list[type]:
-    if isinstance(annotation, type) and not hasattr(annotation, "__origin__"):
-        from knowcoder.schema.classes import Entity
-
-        return [annotation] if issubclass(annotation, Entity) else []
-    return [found for inner in getattr(annotation, "__args__", ()) for found in _classes_in(inner)]
-
-
-def _class_in_memory(cls: type) -> _Class:
-    found = _Class(cls.__name__, cls.__bases__[0].__name__, f"{cls.__module__}.{cls.__qualname__}")
-    docstring = cls.__doc__ or ""
-    if not docstring.startswith(f"{cls.__name__}("):  # dataclasses write a signature where there is no docstring
-        _read_docstring(found, docstring)
-    for name, annotation in inspect.get_annotations(cls).items():
-        text = annotation if isinstance(annotation, str) else _written(annotation)
-        _add_field(found, name, _parsed(text))
-    return found
-
-
-def _written(annotation: object) -> str:
-    return (
-        annotation.__name__
-        if isinstance(annotation, type) and not getattr(annotation, "__args__", ())
-        else _hint(annotation)
-    )
-
-
-def _hint(annotation: object) -> str:
-    inner = [_written(item) for item in getattr(annotation, "__args__", ())]
-    if getattr(annotation, "__origin__", None) is list:
-        return f"list[{', '.join(inner)}]"
-    return " | ".join(inner)

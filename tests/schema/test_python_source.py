@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knowcoder import Entity, Event, Relation
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import EntityType, EventType, RelationType, Role
 from knowcoder.schema.library import SchemaLibrary
-from knowcoder.schema.python_source import read_classes, read_python, read_python_files
+from knowcoder.schema.python_source import read_python, read_python_files
 from knowcoder.schema.render import library_source, one_line
 
 C = TypeVar("C", EntityType, RelationType, EventType)
@@ -130,41 +129,6 @@ def test_a_users_classes_are_read() -> None:
             Role(name="place", types=("City",)),
         ),
     )
-
-
-class Person(Entity):
-    """A human being. Examples: Ada Lovelace, Kofi Annan"""
-
-
-class Poet(Person): ...
-
-
-class City(Entity): ...
-
-
-class BornIn(Relation):
-    head: Person
-    tail: City
-
-
-class Attack(Event):
-    attacker: list[Person | City] = []
-
-
-def test_classes_in_memory_are_read_with_what_they_name() -> None:
-    library = read_classes([Poet, BornIn, Attack])
-    assert set(library.names("entity")) == {"Poet", "Person", "City"}
-    assert library.by_name("Poet") == EntityType(id="Poet", name="Poet", parent="Person")
-    assert library.by_name("Person").examples == ("Ada Lovelace", "Kofi Annan")
-    assert library.by_name("BornIn") == RelationType(id="BornIn", name="BornIn", head=("Person",), tail=("City",))
-    attack = library.by_name("Attack")
-    assert isinstance(attack, EventType)
-    assert attack.roles == (Role(name="attacker", types=("Person", "City")),)
-
-
-def test_what_is_no_class_to_extract_is_refused() -> None:
-    with pytest.raises(DataError, match="inherit from Entity"):
-        read_classes([int])
 
 
 @pytest.mark.parametrize(
