@@ -1,6 +1,6 @@
 """From Python source to types: our own rendering, a user's classes, and the published class definitions.
 
-Source text is parsed, never run. Base classes and imports decide what a class is; where they do not (the published
+Source text is parsed, never run. Base classes decide what a class is; where they do not (the published
 definitions inherit from classes that are defined nowhere), its fields and constructor do.
 """
 
