@@ -35,6 +35,7 @@ from knowcoder.train.attention import use_packed_attention
 from knowcoder.train.merge import DTYPES
 from knowcoder.train.record import Record, show_sample
 from knowcoder.train.rows import PackedRows, StepBatches
+from knowcoder.train.schedule import rate_factor
 from knowcoder.train.throughput import Throughput
 from knowcoder.train.trainer import PackedTrainer, checkpoints
 
@@ -247,7 +248,7 @@ class _Recorder(TrainerCallback):
             {
                 "step": state.global_step,
                 "loss": logs["loss"],
-                "learning_rate": logs["learning_rate"],
+                "learning_rate": self._config.learning_rate * rate_factor(state.global_step - 1, self._config),
                 "grad_norm": logs["grad_norm"],
                 **self._throughput.take(),
             }
