@@ -107,6 +107,25 @@ def test_loss_is_that_of_plain_transformers(model_type: str, packed: bool, tmp_p
         assert torch.allclose(one, other, atol=1e-4, rtol=1e-4)
 
 
+def test_attention_in_half_precision_is_the_masked_one(tmp_path: Path, data: Path) -> None:
+    """Half precision takes another path than fp32: it may differ by no more than the model's own kernel does."""
+    batch = PackedRows(data).batch([0, 1])
+    model = AutoModelForCausalLM.from_pretrained(save_model(tmp_path))
+
+    def gradient(half: bool) -> torch.Tensor:
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            logits = TrainedPositions(model).logits(model, batch, batch["trained"])
+            torch.nn.functional.cross_entropy(logits.float(), batch["targets"]).backward()
+        return torch.cat([p.grad.flatten() for n, p in model.named_parameters() if "self_attn" in n])
+
+    exact, own = gradient(False), gradient(True)
+    assert use_packed_attention(model)
+    ours = gradient(True)
+    assert (ours - exact).norm() < 1.5 * (own - exact).norm()
+    assert (own - exact).norm() < 0.1 * exact.norm()
+
+
 def test_a_run_is_the_plain_loop(model: Path, data: Path, tmp_path: Path) -> None:
     settings = config(model, data, tmp_path / "run")
     facts = run(settings)
