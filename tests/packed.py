@@ -24,7 +24,8 @@ def save_packed(folder: Path, rows: int = 24, max_length: int = 32, vocab_size: 
             token if position > 0 and rng.random() < share else IGNORED
             for token, position in zip(ids, positions, strict=True)
         ]
-        labels[1] = ids[1]
+        if rng.random() < 0.2:  # a row may train nothing
+            labels = [IGNORED] * len(ids)
         for column, values in zip(table, (ids, positions, labels, ["definition"] * len(lengths)), strict=True):
             table[column].append(values)
     Dataset.from_dict(table).save_to_disk(folder / ROWS)

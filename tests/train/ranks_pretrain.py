@@ -14,20 +14,19 @@ from knowcoder.train import pretrain
 
 
 def main(plan: str) -> None:
-    for number, run in enumerate(json.loads(Path(plan).read_text())):
+    for run in json.loads(Path(plan).read_text()):
         stop = run.pop("stop_after", None)
         config = msgspec.convert(run, PretrainConfig)
         run_dir = Path(config.output)
-        if stop:  # cut off as if killed: the schedule is that of the whole run
-            note_rows(run_dir.parent / f"{run_dir.name}-rows-{number}")
+        note_rows(run_dir.parent / f"{run_dir.name}-rows")
+        if stop:
             cut_off(config, run_dir, stop)
         else:
-            note_rows(run_dir.parent / f"{run_dir.name}-rows-{number}")
             pretrain.pretrain(config, run_dir)
 
 
 def cut_off(config: PretrainConfig, run_dir: Path, stop: int) -> None:
-    """Train until `stop` steps are saved, then go no further."""
+    """Train until `stop` steps are saved, then go no further, as if killed; the schedule is that of the whole run."""
 
     class Killed(Exception):
         pass
