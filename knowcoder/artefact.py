@@ -74,31 +74,35 @@ def read_manifest(directory: str | Path) -> Manifest | None:
     return jsonl.read_json(path, Manifest) if path.is_file() else None
 
 
-def require(path: str | Path, *kinds: str, key: str, foreign: bool = False) -> Manifest | None:
-    """Check that an input is there, of the right kind, and complete.
+def require(path: str | Path, *kinds: str, key: str) -> Manifest:
+    """Check that an input is an artefact of the right kind, and complete.
 
     Args:
-        path: the folder (or, where ``foreign``, any file or folder) given for ``key``.
+        path: the folder given for ``key``.
         kinds: the artefact kinds accepted.
-        foreign: accept what no stage of ours wrote, such as a downloaded model.
 
     Raises:
         ArtefactError: it is missing, half-written, or something else.
     """
-    place = Path(path)
-    if not place.exists():
-        raise ArtefactError(f"{key}={path}: no such file or folder; give the output of the stage that makes it")
-    manifest = read_manifest(place) if place.is_dir() else None
-    wanted = " or ".join(kinds)
+    require_exists(path, key)
+    manifest, wanted = read_manifest(path), " or ".join(kinds)
     if manifest is None:
-        if foreign:
-            return None
         raise ArtefactError(f"{key}={path}: holds no {MANIFEST}, so it is not a {wanted}; give a {wanted} folder")
     if manifest.kind not in kinds:
         raise ArtefactError(f"{key}={path}: this is a {manifest.kind}, but {key} needs a {wanted}")
     if manifest.state != "complete":
         raise ArtefactError(f"{key}={path}: this {manifest.kind} is not complete; finish it with resume=true")
     return manifest
+
+
+def require_exists(path: str | Path, key: str) -> None:
+    """Raise where there is nothing at a path.
+
+    Raises:
+        ArtefactError: it is missing.
+    """
+    if not Path(path).exists():
+        raise ArtefactError(f"{key}={path}: no such file or folder; give the output of the stage that makes it")
 
 
 def fingerprint(path: str | Path) -> str:

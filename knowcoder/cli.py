@@ -7,9 +7,12 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from knowcoder.errors import KnowcoderError
+
+if TYPE_CHECKING:
+    from knowcoder.config import Key
 
 
 @dataclass(frozen=True)
@@ -143,12 +146,10 @@ def _run(verb: str, words: list[str]) -> int:
 
     if verb == "plan":  # takes the keys of the verb that it plans
         of = config.load("plan", [word for word in words if word.startswith("of=")]).of
-        return _code(stages.plan(config.load(of, [word for word in words if not word.startswith("of=")])))
-    return _code(getattr(stages, verb)(config.load(verb, words)))
-
-
-def _code(result: int | None) -> int:
-    return result or 0
+        stages.plan(config.load(of, [word for word in words if not word.startswith("of=")]))
+        return 0
+    code: int | None = getattr(stages, verb)(config.load(verb, words))
+    return code or 0
 
 
 def _fail(verb: str, message: str) -> int:
@@ -185,19 +186,21 @@ def _verb_help(name: str) -> str:
     keys = keys_of(VERB_KEYS[name])
     if keys:
         lines.append("keys:")
-    width = shutil.get_terminal_size((110, 24)).columns
     for item in keys:
-        head = f"  {item.name}={_default(item.default)}"
-        text = item.help + (f" [{item.unit}]" if item.unit else "")
-        text += f" ({' | '.join(c or 'empty' for c in item.choices)})" if item.choices else ""
-        kind = getattr(item.type, "__name__", "text") if "list" not in str(item.type) else "list"
-        lines.append(
-            f"{head}   <{ {'str': 'text', 'int': 'whole number', 'float': 'number', 'bool': 'true/false'}.get(kind, kind) }>"
-        )
-        lines += textwrap.wrap(text, width=max(width - 8, 40), initial_indent=" " * 8, subsequent_indent=" " * 8)
+        lines += _key_help(item)
     if name == "plan":
         lines += ["", "and the keys of that verb: knowcoder pretrain --help, knowcoder sft --help"]
     return "\n".join(lines)
+
+
+def _key_help(item: Key) -> list[str]:
+    words = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
+    kind = words.get(getattr(item.type, "__name__", ""), "list")
+    text = item.help + (f" [{item.unit}]" if item.unit else "")
+    text += f" ({' | '.join(choice or 'empty' for choice in item.choices)})" if item.choices else ""
+    width = max(shutil.get_terminal_size((110, 24)).columns - 8, 40)
+    head = f"  {item.name}={_default(item.default)}   <{kind}>"
+    return [head, *textwrap.wrap(text, width, initial_indent=" " * 8, subsequent_indent=" " * 8)]
 
 
 def _default(value: Any) -> str:

@@ -19,6 +19,7 @@ from knowcoder.errors import ConfigError
 
 MISSING = "???"
 Names: TypeAlias = list[str]
+TASK_NAMES = ("NER", "RE", "ED", "EAE")
 
 
 def key(
@@ -142,7 +143,7 @@ class CorpusConfig(OutputConfig):
 class EnrichConfig(OutputConfig):
     schema: str = key(MISSING, "library to enrich", kinds=("schema",))
     corpus: str = key(MISSING, "annotated sentences", kinds=("corpus",))
-    exclude: list[str] = key([], "corpora whose mentions must not become examples", kinds=("corpus",))
+    exclude: list[str] = key([], "corpora whose dev and test mentions must not become examples", kinds=("corpus",))
     examples: int = key(10, "examples kept per type, at most", unit="examples")
 
 
@@ -163,7 +164,7 @@ class SamplesConfig(OutputConfig):
     schema: str = key(MISSING, "schema library", kinds=("schema",))
     corpus: str = key("", "annotated sentences", kinds=("corpus",))
     split: str = key("train", "split of the corpus")
-    tasks: list[str] = key(["NER", "RE", "ED", "EAE"], "tasks to build samples for")
+    tasks: list[str] = key(["NER", "RE", "ED", "EAE"], "tasks to build samples for", choices=TASK_NAMES)
     tokenizer: str = key(MISSING, "model folder whose tokenizer counts tokens", foreign=True, kinds=("model",))
     wrapper: str = key("plain", "what stands around a prompt", choices=("plain", "published", "chat"))
     max_length: int = key(2048, "budget of a sample: prompt, completion and end", unit="tokens")
@@ -214,7 +215,9 @@ class TrainConfig(LongConfig):
     save_every: int = key(500, "steps between checkpoints; one is always written at the end", unit="steps")
     keep_last: int = key(2, "checkpoints kept", unit="checkpoints")
     log_every: int = key(10, "steps between lines of metrics.jsonl", unit="steps")
-    log_to: list[str] = key([], "further records: tensorboard, wandb (offline unless logged in)")
+    log_to: list[str] = key(
+        [], "further records; wandb stays offline unless logged in", choices=("tensorboard", "wandb")
+    )
     dry_run: bool = key(False, "print the command that would start the processes, and stop")
 
 
@@ -254,7 +257,7 @@ class PredictConfig(LongConfig):
     corpus: str = key(MISSING, "sentences; every one is offered the whole label set of its source", kinds=("corpus",))
     split: str = key("test", "split of the corpus")
     training_split: str = key("train", "method=dictionary: split that mentions are learnt from")
-    tasks: list[str] = key(["NER", "RE", "ED", "EAE"], "tasks to predict")
+    tasks: list[str] = key(["NER", "RE", "ED", "EAE"], "tasks to predict", choices=TASK_NAMES)
     decoding: str = key(
         "auto", "constrained by a grammar where the engine can, or free", choices=("auto", "constrained", "free")
     )
@@ -273,6 +276,7 @@ class ScoreConfig(OutputConfig):
     gold: str = key(MISSING, "annotated sentences", kinds=("corpus",))
     schema: str = key(MISSING, "schema library", kinds=("schema",))
     split: str = key("test", "split of the corpus")
+    limit: int = key(0, "sentences that were predicted, 0 for all", unit="sentences")
     seed: int = key(1, "seed of the bootstrap")
 
 
@@ -444,7 +448,8 @@ def _check(config: Any, keys: Mapping[str, Key]) -> Any:
     """Refuse values outside the choices."""
     for name, item in keys.items():
         value = value_of(config, name)
-        if item.choices and value not in item.choices:
+        values = value if isinstance(value, list) else [value]
+        if item.choices and not set(values) <= set(item.choices):
             raise ConfigError(f"{name}={value}: must be one of {', '.join(c or repr(c) for c in item.choices)}")
     return config
 

@@ -117,7 +117,7 @@ def _read(path: Path, run: config.RunConfig, output: Path) -> dict[str, Any]:
     OmegaConf.register_new_resolver("configs", lambda name: str(config.configs_dir() / name), replace=True)
     OmegaConf.register_new_resolver("if", lambda condition, yes, no: yes if condition else no, replace=True)
     try:
-        loaded = OmegaConf.load(path)
+        loaded: Any = OmegaConf.load(path)
         needs = [key for key in loaded.get("needs", []) if not getattr(run, key)]
         if needs:
             raise ConfigError(f"recipe {path.stem} needs {', '.join(f'{key}=' for key in needs)}")

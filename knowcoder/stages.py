@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -20,6 +20,7 @@ from knowcoder.errors import ConfigError, TrainingError
 if TYPE_CHECKING:
     from knowcoder.corpus.reading import Corpus
     from knowcoder.corpus.sentence import LabelSet, Sentence
+    from knowcoder.schema.concepts import Task
     from knowcoder.schema.library import SchemaLibrary
     from knowcoder.schema.source import SchemaSource
     from knowcoder.score.report import System
@@ -163,12 +164,8 @@ def enrich(settings: config.EnrichConfig) -> None:
     inputs = checked_inputs(settings)
     with artefact.writing(settings.output, "schema", settings, inputs) as output:
         sentences = load_split(settings.corpus, "train")
-        excluded = mentions_of(
-            sentence
-            for other in settings.exclude
-            for split in split_names(other)
-            for sentence in load_split(other, split)
-        )
+        held_out = [(other, split) for other in settings.exclude for split in split_names(other) if split != "train"]
+        excluded = mentions_of(sentence for other, split in held_out for sentence in load_split(other, split))
         library, counts = enrich_library(SchemaLibrary.load(settings.schema), sentences, settings.examples, excluded)
         library.save(output.directory)
         output.manifest.facts = _facts(library) | {"added": counts}
@@ -311,7 +308,7 @@ def sft(settings: config.SftConfig) -> int:
     return _train("sft", "adapter" if settings.tuning == "lora" else "model", settings)
 
 
-def _train(verb: str, kind: str, settings: config.TrainConfig) -> int:
+def _train(verb: str, kind: str, settings: config.PretrainConfig | config.SftConfig) -> int:
     """Make the run folder, start the ranks, and close the artefact when all of them have ended well."""
     from knowcoder.codec.model_card import ModelCard
     from knowcoder.train import launch
@@ -350,10 +347,11 @@ def predict(settings: config.PredictConfig) -> None:
     inputs = checked_inputs(settings)
     sentences = load_split(settings.corpus, settings.split)[: settings.limit or None]
     labels = load_labels(settings.corpus)
+    tasks = cast("list[Task]", settings.tasks)
     with artefact.working(settings.output, "predictions", settings, inputs) as output:
         if settings.method == "dictionary":
             training = load_split(settings.corpus, settings.training_split)
-            counts = predict_with_dictionary(training, sentences, labels, settings.tasks, output.directory)
+            counts = predict_with_dictionary(training, sentences, labels, tasks, output.directory)
         else:
             counts = _ask_model(settings, sentences, labels, output.directory)
         output.manifest.facts = counts
@@ -381,7 +379,7 @@ def _ask_model(
         max_new_tokens=settings.max_new_tokens,
         max_items=settings.max_items,
     )
-    return predict_corpus(sentences, labels, settings.tasks, predictor, directory)
+    return predict_corpus(sentences, labels, cast("list[Task]", settings.tasks), predictor, directory)
 
 
 def score(settings: config.ScoreConfig) -> None:
@@ -394,7 +392,7 @@ def score(settings: config.ScoreConfig) -> None:
     from knowcoder.score.report import System, render_report
 
     inputs = checked_inputs(settings)
-    gold, labels = load_split(settings.gold, settings.split), load_labels(settings.gold)
+    gold, labels = load_split(settings.gold, settings.split)[: settings.limit or None], load_labels(settings.gold)
     with artefact.writing(settings.output, "score", settings, inputs) as output:
         systems = []
         for folder in settings.predictions:
@@ -435,7 +433,16 @@ def extract(settings: config.ExtractConfig) -> None:
     checked_inputs(settings)
     extractor = Extractor.from_pretrained(settings.model, settings.schema, decoding=settings.decoding)  # type: ignore[arg-type]
     for found in extractor(settings.text, settings.classes):
-        print(jsonl.dumps(found.as_dict()))
+        print(jsonl.dumps(_as_json(found)))
+
+
+def _as_json(found: Any) -> Any:
+    """An extracted object, with its class and those of its parts."""
+    if isinstance(found, list):
+        return [_as_json(item) for item in found]
+    if not is_dataclass(found):
+        return found
+    return {"class": type(found).__name__} | {f.name: _as_json(getattr(found, f.name)) for f in fields(found)}
 
 
 def env(settings: config.EnvConfig) -> None:
@@ -463,7 +470,10 @@ def checked_inputs(settings: Any) -> dict[str, str]:
     inputs = config.inputs_of(settings)
     for name, path in inputs.items():
         key = keys[name.partition("[")[0]]
-        artefact.require(path, *key.kinds, key=name, foreign=key.foreign)
+        if key.foreign and artefact.read_manifest(path) is None:
+            artefact.require_exists(path, name)
+        else:
+            artefact.require(path, *key.kinds, key=name)
     return inputs
 
 
@@ -473,10 +483,10 @@ def _need(settings: Any, *names: str) -> None:
         raise ConfigError(f"missing {', '.join(f'{name}=' for name in missing)}")
 
 
-def _progress(items: Iterable[Any], what: str, unit: str) -> Iterable[Any]:
+def _progress(items: Iterable[Any], what: str, unit: str) -> Iterator[Any]:
     from tqdm import tqdm
 
-    return tqdm(items, desc=what, unit=f" {unit}", disable=None)
+    yield from tqdm(items, desc=what, unit=f" {unit}", disable=None)
 
 
 def _in_words(counts: Mapping[str, Any]) -> str:

@@ -91,7 +91,7 @@ def tokenize(samples: Iterable[Sample], wrapper: Wrapper, max_length: int) -> It
         for sample, (prompt, completion) in zip(batch, pairs, strict=True):
             if len(prompt) + len(completion) > max_length:
                 raise DataError(
-                    f"sample {sample.id} has {len(prompt) + len(completion)} tokens, more than max_length={max_length}; "
+                    f"sample {sample.id} has {len(prompt) + len(completion)} tokens, max_length is {max_length}; "
                     "build the samples with this tokenizer and max_length"
                 )
             yield Document(np.array(prompt + completion, np.int32), len(prompt), sample.kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import TYPE_CHECKING, cast
 
 from knowcoder.config import SamplesConfig
 from knowcoder.corpus.reading import load_labels, load_split
@@ -15,6 +16,9 @@ from knowcoder.samples.sample import Sample
 from knowcoder.samples.understanding import definition_samples, instance_drafts
 from knowcoder.schema.library import SchemaLibrary
 from knowcoder.schema.render import Style
+
+if TYPE_CHECKING:
+    from knowcoder.schema.concepts import Task
 
 
 def build_samples(settings: SamplesConfig, budget: Budget) -> Iterator[Sample]:
@@ -38,7 +42,9 @@ def build_samples(settings: SamplesConfig, budget: Budget) -> Iterator[Sample]:
         settings.negatives, settings.fully_negative, settings.fully_negative_classes, settings.whole
     )
     drafts = (
-        following_drafts(sentences, labels, library, settings.tasks, sampling, settings.seed + number)
+        following_drafts(
+            sentences, labels, library, cast("list[Task]", settings.tasks), sampling, settings.seed + number
+        )
         for number in range(settings.passes)
     )
     yield from budget.fit(chain.from_iterable(drafts), style)

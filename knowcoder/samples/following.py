@@ -35,9 +35,8 @@ def following_drafts(
                 continue
             random = Random(f"{seed}/{task}/{sentence.id}")
             gold = sentence.classes(task)
-            if task == "EAE":
-                offered, others = gold, []
-            else:
+            offered, others = gold, list[str]()
+            if task != "EAE":
                 offered, others = sampling.offer(gold, labels[sentence.source].of(task), random)
             random.shuffle(others)
             yield _draft(task, sentence, offered, others, library, random.random())
