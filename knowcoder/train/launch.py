@@ -8,10 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from knowcoder import artefact, jsonl
+from knowcoder.codec.model_card import ModelCard
 from knowcoder.config import PretrainConfig, SftConfig
 from knowcoder.errors import ConfigError
 
@@ -65,6 +69,47 @@ def start(verb: str, config: PretrainConfig | SftConfig, run_dir: Path) -> int:
         return 0
     jsonl.write_json(run_dir / RESOLVED, artefact.plain(config))
     return _wait(subprocess.Popen(words, env=_environment(processes(config))))
+
+
+def join(verb: str, kind: str, config: PretrainConfig | SftConfig, inputs: dict[str, str]) -> int:
+    """Run a training verb as one of the ranks that torchrun or srun has started with the verb's own command line.
+
+    Rank 0 makes the run folder and closes the artefact; the others wait until the folder is made.
+    """
+    import torch.distributed as dist
+
+    run_dir = Path(config.output)
+    store, number, _ = next(dist.rendezvous("env://"))
+    if number != 0:
+        store.wait(["run folder"])
+        del store
+        work(verb)(config, run_dir)
+        return 0
+    with artefact.working(run_dir, kind, config, inputs) as output:
+        store.set("run folder", "made")
+        del store
+        jsonl.write_json(run_dir / RESOLVED, artefact.plain(config))
+        output.manifest.facts = work(verb)(config, run_dir)
+        save_card(config)
+    return 0
+
+
+def work(verb: str) -> Callable[[Any, Path], dict[str, Any]]:
+    """Return the function that trains one rank of a verb."""
+    if verb == "pretrain":
+        from knowcoder.train.pretrain import pretrain
+
+        return pretrain
+    from knowcoder.train.sft import sft
+
+    return sft
+
+
+def save_card(config: PretrainConfig | SftConfig) -> None:
+    """Let the trained model carry how its data was written, so that it is asked in the same way."""
+    manifest = artefact.read_manifest(config.data)
+    if manifest is not None and "card" in manifest.facts:
+        msgspec.convert(manifest.facts["card"], ModelCard).save(Path(config.output))
 
 
 def single() -> None:

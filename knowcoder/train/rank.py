@@ -7,7 +7,7 @@ from pathlib import Path
 
 from knowcoder import config, jsonl
 from knowcoder.errors import KnowcoderError
-from knowcoder.train.launch import FACTS, rank
+from knowcoder.train.launch import FACTS, rank, work
 
 
 def main(verb: str, resolved: str) -> int:
@@ -15,11 +15,7 @@ def main(verb: str, resolved: str) -> int:
     settings = jsonl.read_json(resolved, config.VERB_KEYS[verb])
     run_dir = Path(resolved).parent
     try:
-        if verb == "pretrain":
-            from knowcoder.train.pretrain import pretrain as train
-        else:
-            from knowcoder.train.sft import sft as train  # type: ignore[assignment]
-        facts = train(settings, run_dir)
+        facts = work(verb)(settings, run_dir)
         if rank() == 0:
             jsonl.write_json(run_dir / FACTS, facts)
     except KnowcoderError as error:

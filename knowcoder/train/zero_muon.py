@@ -26,7 +26,8 @@ class ZeroMuon(torch.optim.Optimizer):
 
     def __init__(self, groups: list[dict[str, Any]], betas: tuple[float, float]) -> None:
         super().__init__(groups, {"muon": False, "betas": betas, "eps": 1e-8})
-        self._matrices = [p.detach() for g in self.param_groups if g["muon"] for p in g["params"]]
+        # The parameters themselves: the engine may still change their number format.
+        self._matrices = [p for g in self.param_groups if g["muon"] for p in g["params"]]
         self._shapes = [tuple(matrix.shape) for matrix in self._matrices]
         self._rank, self._size = 0, 1
         self._group: dist.ProcessGroup | None = None
@@ -40,7 +41,7 @@ class ZeroMuon(torch.optim.Optimizer):
         self._group, self._rank, self._size = group, dist.get_rank(group), dist.get_world_size(group)
         for flat in (g["params"][0] for g in self.param_groups if g["muon"]):
             for matrix, piece, part in zip(self._matrices, *self._pieces(flat), strict=True):
-                if not torch.equal(flat.detach()[piece].to(matrix.dtype), matrix.flatten()[part]):
+                if not torch.equal(flat.detach()[piece].to(matrix.dtype), matrix.detach().flatten()[part]):
                     raise RuntimeError("ZeRO has laid the parameters out in another way than Muon expects")
         self._matrices = []
 

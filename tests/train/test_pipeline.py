@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from transformers import LlamaModel
 
 from knowcoder.checkpoint.mapping import meta_model, piece_map
 from knowcoder.errors import ModelError
@@ -38,3 +41,16 @@ def test_pieces_equal_the_whole(model_type: str) -> None:
 def test_an_architecture_without_a_plan_is_refused(model_type: str) -> None:
     with pytest.raises(ModelError, match="no pipeline plan"):
         piece_map(meta_model(small_config(model_type)))
+
+
+def test_an_architecture_whose_pieces_compute_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = LlamaModel.forward
+
+    def forward(self: LlamaModel, *arguments: Any, **settings: Any) -> Any:
+        output = whole(self, *arguments, **settings)
+        output.last_hidden_state = output.last_hidden_state * 1.01  # after the norm, where no piece sees it
+        return output
+
+    monkeypatch.setattr(LlamaModel, "forward", forward)
+    with pytest.raises(ModelError, match="another result in pieces"):
+        check_pieces(small_config("llama"))

@@ -75,6 +75,7 @@ def two(folder: Path) -> Path:
             whole("muon-resumed", optimizer="muon", stop_after=10),
             whole("muon-resumed", optimizer="muon", resume=True),
             whole("muon-dp", optimizer="muon", pp=1),
+            whole("muon-bf16", optimizer="muon", precision="bf16"),
             whole("recomputed", activation_checkpointing=1),
             whole("bf16", model="untied", precision="bf16"),
             whole("fp32", model="untied"),
@@ -179,6 +180,7 @@ def test_muon_equals_that_of_torch_under_any_topology(two: Path) -> None:
     assert_near(metric(two, "muon")[:3], losses[:3], 1e-4)
     assert_near(metric(two, "muon"), losses, 2e-2)
     assert_near(metric(two, "muon-dp"), losses, 2e-2)
+    assert_near(metric(two, "muon-bf16"), losses, 0.1)
 
 
 def test_recomputing_activations_changes_nothing(two: Path) -> None:

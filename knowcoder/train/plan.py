@@ -1,0 +1,102 @@
+"""What a training run would need, said before it starts: cut, batch, steps, memory, idle time, mistakes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+from knowcoder.checkpoint.convert import find_step, is_pipeline
+from knowcoder.checkpoint.mapping import PieceMap, meta_model, piece_map, read_config
+from knowcoder.config import PretrainConfig, SftConfig
+from knowcoder.errors import KnowcoderError
+from knowcoder.train.launch import processes
+from knowcoder.train.order import accumulation
+from knowcoder.train.rows import PackedRows
+
+_WEIGHT_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
+_GRADIENT_BYTES = {"fp32": 4, "bf16": 2 + 4, "fp16": 2}  # bf16 adds micro-batches up in fp32
+_OPTIMIZER_BYTES = 4 + 8  # fp32 weights and AdamW's two averages, divided over the data-parallel ranks
+
+
+def plan(config: PretrainConfig | SftConfig) -> str:
+    """Return the plan of a run as text; mistakes that would stop it are listed at the end, all at once."""
+    source = Path(config.model)
+    model = read_config(find_step(source)[0] if is_pipeline(source) else source)
+    mapping = piece_map(meta_model(model))
+    rows = PackedRows(Path(config.data))
+    mistakes: list[str] = []
+    stages = config.parallel.pp if isinstance(config, PretrainConfig) else 1
+    try:
+        count = processes(config)
+    except KnowcoderError as error:
+        mistakes.append(str(error))
+        count = stages
+    data_parallel = max(1, count // stages)
+    try:
+        micro_batches = accumulation(config.global_batch, config.micro_batch, data_parallel)
+    except KnowcoderError as error:
+        mistakes.append(str(error))
+        micro_batches = max(1, config.global_batch // (config.micro_batch * data_parallel))
+    if stages > mapping.num_layers:
+        mistakes.append(f"parallel.pp={stages}: the model has only {mapping.num_layers} layers to cut")
+        stages = 1
+    if rows.max_length > getattr(model, "max_position_embeddings", rows.max_length):
+        mistakes.append(f"rows of {rows.max_length} tokens: the model takes {model.max_position_embeddings}")
+    if rows.largest_id >= model.vocab_size:
+        mistakes.append(f"token id {rows.largest_id} in the data: the model knows {model.vocab_size}; pack anew")
+    if micro_batches < stages:
+        mistakes.append(
+            f"{micro_batches} micro-batches keep {stages} stages mostly idle; raise global_batch or lower micro_batch"
+        )
+    lines = [
+        f"processes      {count} on this machine: {stages} stages x {data_parallel} data-parallel",
+        f"parameters     {sum(_sizes(mapping)):,}",
+        *_stages(mapping, stages, config, data_parallel),
+        f"step           {config.global_batch} rows = {data_parallel} ranks x {micro_batches} micro-batches x "
+        f"{config.micro_batch} rows; {config.global_batch * rows.max_length:,} places for tokens",
+        f"data           {len(rows):,} rows of {rows.max_length}, {int(rows.lengths.sum()):,} tokens, "
+        f"{int(rows.trained.sum()):,} trained; {rows.lengths.mean() / rows.max_length:.1%} full",
+        f"length         {config.steps:,} steps = {config.steps * config.global_batch / len(rows):.2f} epochs",
+        f"pipeline idle  {(stages - 1) / (micro_batches + stages - 1):.1%} of the time",
+        *(f"mistake        {mistake}" for mistake in mistakes),
+    ]
+    return "\n".join(lines)
+
+
+def _stages(mapping: PieceMap, stages: int, config: PretrainConfig | SftConfig, data_parallel: int) -> list[str]:
+    """Return a line per stage: its pieces, parameters and memory without activations."""
+    sizes = _sizes(mapping)
+    if mapping.tied:
+        sizes[-1] = sizes[0]  # the last stage has a copy of the embedding
+    lines = []
+    per_parameter = _WEIGHT_BYTES[config.precision] + _GRADIENT_BYTES[config.precision]
+    for stage, (start, stop) in enumerate(_cuts(sizes, stages)):
+        held = sum(sizes[start:stop]) - (sizes[0] if mapping.tied and stages == 1 else 0)
+        memory = held * (per_parameter + _OPTIMIZER_BYTES / data_parallel)
+        lines.append(
+            f"stage {stage}        pieces {start} to {stop - 1}, {held:,} parameters, about {memory / 1e9:.2f} GB each "
+            "without activations"
+        )
+    return lines
+
+
+def _cuts(sizes: list[int], stages: int) -> list[tuple[int, int]]:
+    """Return first and last-plus-one piece of each stage, as the pipeline module cuts them."""
+    from deepspeed.runtime.utils import partition_balanced
+
+    bounds = partition_balanced(weights=sizes, num_parts=stages)
+    return list(pairwise(bounds))
+
+
+def _sizes(mapping: PieceMap) -> list[int]:
+    """Return the parameters of every piece; a tied head has none."""
+    counts = []
+    for shapes in mapping.shapes:
+        total = 0
+        for shape in shapes.values():
+            size = 1
+            for dimension in shape:
+                size *= dimension
+            total += size
+        counts.append(total)
+    return counts

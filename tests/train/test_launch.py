@@ -1,0 +1,89 @@
+"""Ranks are started by the verb itself or by a cluster's launcher; the printed command is the one that runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from knowcoder import artefact, jsonl
+from knowcoder.config import ParallelConfig, PretrainConfig
+from knowcoder.errors import ConfigError
+from knowcoder.train import launch
+from knowcoder.train.plan import plan
+from tests.distributed import ROOT, run_ranks
+from tests.packed import save_packed
+from tests.small_models import save_small_model
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> PretrainConfig:
+    folder = tmp_path_factory.mktemp("launch")
+    return PretrainConfig(
+        model=str(save_small_model(folder / "model")),
+        data=str(save_packed(folder / "data")),
+        output=str(folder / "run"),
+        steps=2,
+        global_batch=8,
+        micro_batch=2,
+        precision="fp32",
+        parallel=ParallelConfig(pp=2, processes=2),
+    )
+
+
+def test_the_printed_command_is_the_one_that_runs(config: PretrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    run_dir = Path(config.output)
+    run_dir.mkdir(parents=True)
+    launch.start("pretrain", _dry(config), run_dir)
+    words = shlex.split(capsys.readouterr().out)
+    jsonl.write_json(run_dir / launch.RESOLVED, artefact.plain(config))
+    environment = os.environ | {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    facts = jsonl.read_json(run_dir / launch.FACTS)
+    assert (facts["steps"], facts["pp"], facts["dp"]) == (2, 2, 1)
+    assert (run_dir / "latest").read_text() == "step2"
+
+
+def _dry(config: PretrainConfig) -> PretrainConfig:
+    return msgspec.convert(artefact.plain(config) | {"dry_run": True}, PretrainConfig)
+
+
+def test_ranks_started_from_outside_make_one_artefact(config: PretrainConfig, tmp_path: Path) -> None:
+    plan_file = tmp_path / "config.json"
+    settings = artefact.plain(config) | {"output": str(tmp_path / "joined")}
+    plan_file.write_text(json.dumps(settings))
+    run_ranks(2, Path(__file__).with_name("ranks_join.py"), str(plan_file))
+    manifest = artefact.require(tmp_path / "joined", "pretrain", key="checkpoint")
+    assert manifest is not None
+    assert manifest.facts["steps"] == 2
+
+
+def test_stages_must_divide_processes() -> None:
+    with pytest.raises(ConfigError, match=r"parallel\.pp=2 does not divide 3"):
+        launch.processes(PretrainConfig(parallel=ParallelConfig(pp=2, processes=3)))
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "sft"])
+def test_scripts_print_the_command_for_several_machines(verb: str) -> None:
+    environment = os.environ | {"NNODES": "2", "NODE_RANK": "1", "MASTER_ADDR": "node0", "PROCESSES": "4"}
+    words = ["bash", f"scripts/{verb}.sh", "--dry-run", "model=a b"]
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    command = shlex.split(done.stdout)
+    assert command[-2:] == [verb, "model=a b"]
+    assert {"--nnodes=2", "--node-rank=1", "--nproc-per-node=4", "--master-addr=node0"} <= set(command)
+
+
+def test_a_plan_says_cut_batch_and_mistakes(config: PretrainConfig) -> None:
+    text = plan(config)
+    assert "2 stages x 1 data-parallel" in text
+    assert "8 rows = 1 ranks x 4 micro-batches x 2 rows" in text
+    assert "20.0% of the time" in text
+    assert "mistake" not in text
+    wrong = msgspec.convert(artefact.plain(config) | {"global_batch": 7}, PretrainConfig)
+    assert "mistake        global_batch=7 is not a multiple of micro_batch=2" in plan(wrong)
