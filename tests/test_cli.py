@@ -1,0 +1,111 @@
+"""The command as a user meets it: help that teaches, and one clear line where something is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from knowcoder import artefact, cli, config
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "knowcoder.cli", *words], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("verb", sorted(cli.VERBS))
+def test_help_names_every_key_with_its_default_and_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([verb, "--help"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert cli.VERBS[verb].summary in printed
+    for key in config.keys_of(config.VERB_KEYS[verb]):
+        assert f"{key.name}=" in printed
+        assert " ".join(key.help.split()) in printed
+
+
+def test_every_verb_has_its_function_and_its_yaml() -> None:
+    from knowcoder import recipe, stages
+
+    for verb in cli.VERBS:
+        assert callable(getattr(recipe if verb == "run" else stages, verb))
+        assert verb in {"plan"} | {path.stem for path in config.configs_dir().glob("*.yaml")}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["wrld"], "no verb 'wrld'"),
+        (["world", "otput=x"], "did you mean output?"),
+        (["world", "+output=x"], "write output=value"),
+        (["world", "~seed"], "is not key=value"),
+        (["world", "output"], "is not key=value"),
+        (["world"], "missing output="),
+        (["world", "output=x", "seed=many"], "'many'"),
+        (["samples", "output=x", "phase=dreaming", "schema=s", "tokenizer=t"], "must be one of understanding"),
+        (["predict", "output=x", "schema=s", "corpus=c", "tasks=[NER,ABC]"], "must be one of NER"),
+        (["pack", "output=x", "samples=[nowhere]", "tokenizer=t"], "samples[0]=nowhere: no such file or folder"),
+        (["run", "recipe=nothing"], "no such recipe; known are demo, real"),
+        (["run", "recipe=real"], "needs data_root="),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert said in captured.err
+
+
+def test_a_folder_of_another_kind_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    artefact.Manifest("corpus", "complete").save(tmp_path)
+    assert cli.main(["enrich", f"schema={tmp_path}", f"corpus={tmp_path}", f"output={tmp_path}/new"]) == 2
+    assert "this is a corpus, but schema needs a schema" in capsys.readouterr().err
+
+
+def test_a_half_written_input_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    artefact.Manifest("schema", "running").save(tmp_path)
+    assert cli.main(["schema", "show=X", f"schema={tmp_path}"]) == 2
+    assert "is not complete; finish it with resume=true" in capsys.readouterr().err
+
+
+def test_an_output_that_exists_is_refused_and_replaced_only_on_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "world"
+    words = ["world", f"output={output}", "sentences=40", "test_sentences=8"]
+    assert cli.main(words) == 0
+    before = (output / "corpus" / "train.jsonl").read_bytes()
+    assert cli.main([*words, "seed=2"]) == 2
+    assert "exists already; give another output or overwrite=true" in capsys.readouterr().err
+    assert (output / "corpus" / "train.jsonl").read_bytes() == before
+    assert cli.main([*words, "seed=2", "overwrite=true"]) == 0
+    assert (output / "corpus" / "train.jsonl").read_bytes() != before
+    assert [path.name for path in tmp_path.iterdir()] == ["world"]
+
+
+def test_text_is_taken_literally() -> None:
+    text = "Ada, born \"1815\" in [London] = {a} ${b} 'c'"
+    assert config.load("extract", ["model=m", "schema=s", f"text={text}"]).text == text
+
+
+def test_the_command_starts_without_torch() -> None:
+    code = (
+        "import sys, knowcoder, knowcoder.cli; knowcoder.cli.main(['--help']);"
+        "print(sorted({'torch', 'transformers', 'hydra'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_no_traceback_in_a_process_of_its_own() -> None:
+    done = run("convert", "to=hf", "checkpoint=nowhere", "output=x")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("knowcoder convert: error: checkpoint=nowhere")
+
+
+def test_env_prints_versions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["env"]) == 0
+    assert "transformers" in capsys.readouterr().out
