@@ -122,8 +122,8 @@ class Predictor:
             return _split(classes, -(-len(classes) // self.classes_per_prompt))
         if self.card.max_length is None:
             return _split(classes, 1)
-        # An answer repeats parts of the sentence: twice its length and a little is room enough for most.
-        room = self.card.max_length - 3 * len(self.engine.wrapper.prompt_ids(request.sentence.text)) - 32
+        # An answer repeats parts of the sentence: its length and a little is room enough for most.
+        room = self.card.max_length - 2 * len(self.engine.wrapper.prompt_ids(request.sentence.text)) - 32
         for count in range(1, len(classes)):
             batches = _split(classes, count)
             if all(self._schema_length(request, batch) <= room for batch in batches):

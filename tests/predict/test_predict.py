@@ -143,7 +143,7 @@ def test_a_killed_run_goes_on_where_it_stopped(oracle: Oracle, tmp_path: Path) -
 def test_classes_are_split_until_prompts_fit(oracle: Oracle, tmp_path: Path) -> None:
     whole = len(oracle.wrapper.prompt_ids(build_prompt("NER", ("Human", "City"), "", LIBRARY, Style())))
     text = len(oracle.wrapper.prompt_ids(SENTENCES[0].text))
-    predictor = Predictor(LIBRARY, oracle, ModelCard(max_length=whole + 3 * text + 31))
+    predictor = Predictor(LIBRARY, oracle, ModelCard(max_length=whole + 2 * text + 31))
     (prediction,) = predictor.predict([Request(SENTENCES[0], "NER", ("Human", "City"))])
     assert len(prediction.answers) == 2
     assert set(prediction.annotations.entities) == set(SENTENCES[0].entities)
