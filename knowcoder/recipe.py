@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from knowcoder import artefact, config, jsonl, stages
+from knowcoder import artefact, config, stages
 from knowcoder.errors import ConfigError
 
 
@@ -87,14 +87,7 @@ def _ending(last: Stage, seconds: dict[str, float]) -> str:
     lines = ["", *(f"{name:<{width}} {spent:8.1f} s" for name, spent in seconds.items())]
     lines.append(f"{'in all':<{width}} {sum(seconds.values()):8.1f} s")
     if last.verb == "score":
-        metrics = jsonl.read_json(Path(last.config.output) / "metrics.json")["systems"]
-        lines += ["", "strict, in percent     task  precision  recall     F1"]
-        for system, measured in metrics.items():
-            for task, found in measured["tasks"].items():
-                strict = found["columns"]["strict"]
-                numbers = f"{100 * strict['precision']:9.1f}  {100 * strict['recall']:6.1f}  {100 * strict['f1']:5.1f}"
-                lines.append(f"{system:<22} {task:<4}  {numbers}")
-        lines += ["", f"scores and report: {last.config.output}"]
+        lines += ["", stages.score_table(Path(last.config.output)), "", f"scores and report: {last.config.output}"]
     return "\n".join(lines)
 
 

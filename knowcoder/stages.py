@@ -12,8 +12,6 @@ from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
-
 from knowcoder import artefact, config, jsonl
 from knowcoder.errors import ConfigError, TrainingError
 
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from knowcoder.schema.concepts import Task
     from knowcoder.schema.library import SchemaLibrary
     from knowcoder.schema.source import SchemaSource
-    from knowcoder.score.report import System
 
 
 def world(settings: config.WorldConfig) -> None:
@@ -310,7 +307,6 @@ def sft(settings: config.SftConfig) -> int:
 
 def _train(verb: str, kind: str, settings: config.PretrainConfig | config.SftConfig) -> int:
     """Make the run folder, start the ranks, and close the artefact when all of them have ended well."""
-    from knowcoder.codec.model_card import ModelCard
     from knowcoder.train import launch
 
     inputs = checked_inputs(settings)
@@ -323,8 +319,7 @@ def _train(verb: str, kind: str, settings: config.PretrainConfig | config.SftCon
         if code:
             raise TrainingError(f"{verb} ended with exit code {code}; see {output.directory}/logs, then resume=true")
         output.manifest.facts = jsonl.read_json(output.directory / launch.FACTS)
-        card = artefact.require(settings.data, "packed", key="data").facts["card"]
-        msgspec.convert(card, ModelCard).save(output.directory)
+        launch.save_card(settings)
     return 0
 
 
@@ -407,23 +402,27 @@ def score(settings: config.ScoreConfig) -> None:
         facts = {name: f"{made['path']} ({made['hash'][:12]})" for name, made in output.manifest.inputs.items()}
         page = render_report(systems[:1] + [replace(other, mistakes=()) for other in systems[1:]], facts=facts)
         (output.directory / "report.html").write_text(page, encoding="utf-8")
-    print(_score_table(systems))
+    print(score_table(Path(settings.output)))
     print(f"{settings.output}/report.html")
 
 
-def _score_table(systems: list[System]) -> str:
-    """Strict precision, recall and F1 by system and task, in percent."""
-    width = max(len(system.name) for system in systems)
-    lines = [f"{'':<{width}}  task  precision  recall     F1    95 % interval"]
-    for system in systems:
-        for task, found in system.metrics.tasks.items():
-            strict = found.columns["strict"]
-            low, high = strict.interval
-            lines.append(
-                f"{system.name:<{width}}  {task:<4}  {100 * strict.precision:9.1f}  {100 * strict.recall:6.1f}  "
-                f"{100 * strict.f1:5.1f}    {100 * low:4.1f} - {100 * high:4.1f}"
-            )
+def score_table(directory: Path) -> str:
+    """Strict precision, recall and F1 of a score folder in percent, by system and task; F1 in each group."""
+    systems = jsonl.read_json(directory / "metrics.json")["systems"]
+    rows = [(system, task, found) for system, made in systems.items() for task, found in made["tasks"].items()]
+    groups = list(dict.fromkeys(group for _, _, found in rows for group in found["by_group"] if group))
+    width = max(map(len, [*systems, "strict, in percent"]))
+    lines = [f"{'strict, in percent':<{width}}  task      P      R     F1" + "".join(f"  {name}" for name in groups)]
+    for system, task, found in rows:
+        strict, by_group = found["columns"]["strict"], found["by_group"]
+        numbers = (strict[name] for name in ("precision", "recall", "f1"))
+        cells = (f"  {_percent(by_group[name]['f1']) if name in by_group else '':>{len(name)}}" for name in groups)
+        lines.append(f"{system:<{width}}  {task:<4} " + " ".join(map(_percent, numbers)) + "".join(cells))
     return "\n".join(lines)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:6.1f}"
 
 
 def extract(settings: config.ExtractConfig) -> None:

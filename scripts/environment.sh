@@ -51,5 +51,5 @@ prepare() {
     else
         "${pip[@]}" --editable ".[pretrain,sft]"
     fi
-    echo "$wanted" >"$stamp"
+    echo "$wanted" | tee .venv/.knowcoder-run >"$stamp"
 }
