@@ -21,6 +21,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from knowcoder.checkpoint.mapping import PieceMap, meta_model, piece_map
 from knowcoder.errors import ModelError
+from knowcoder.train.attention import use_packed_attention
 from knowcoder.train.loss import token_loss
 
 Message = tuple[torch.Tensor, torch.Tensor]
@@ -61,6 +62,8 @@ class Skeleton:
 
     def __init__(self, config: PreTrainedConfig, device: str | torch.device = "cpu") -> None:
         self.causal = meta_model(config)
+        if torch.device(device).type == "cpu":
+            use_packed_attention(self.causal)
         self.map: PieceMap = piece_map(self.causal)
         self.modules = [self.causal.get_submodule(name) for name in self.map.modules]
         backbone = self.causal.base_model
