@@ -298,7 +298,9 @@ class PlanConfig:
 class RunConfig:
     recipe: str = key(MISSING, "name in configs/recipe, or a path to a recipe file")
     size: str = key("full", "smoke runs the same stages and code in about a minute", choices=("full", "smoke"))
-    output: str = key("", "folder of the run; outputs/RECIPE where empty")
+    output: str = key(
+        "", "folder of the run; empty: outputs/RECIPE, and the size and phase1=false where they are chosen"
+    )
     data_root: str = key("", "where the recipe's corpora lie", foreign=True)
     model: str = key("", "start from this model instead of a small new one", foreign=True)
     phase1: bool = key(True, "train schema understanding first; false gives its tokens to phase 2")

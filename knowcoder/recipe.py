@@ -39,7 +39,8 @@ def load(run: config.RunConfig) -> Recipe:
         ConfigError: no such recipe, a value that cannot be resolved, or a wrong key, named with its stage.
     """
     path = _find(run.recipe)
-    output = Path(run.output or f"outputs/{path.stem}" + ("" if run.size == "full" else f"-{run.size}"))
+    variant = ("" if run.size == "full" else f"-{run.size}") + ("" if run.phase1 else "-without-phase1")
+    output = Path(run.output or f"outputs/{path.stem}{variant}")
     stages = [
         _stage(name, entry, run, output) for name, entry in _read(path, run, output)["stages"].items() if _wanted(entry)
     ]
