@@ -126,19 +126,13 @@ def read_model_config(config: str) -> PreTrainedConfig:
 
 
 def is_border(text: str, index: int) -> bool:
-    """Say whether no piece may contain both `text[index - 1]` and `text[index]`.
+    """Say whether no piece may contain both `text[index - 1]` and `text[index]`: whether a word begins or ends there.
 
-    An edge of a word is a border, so that what stands beside a name never changes its pieces. The exception makes
-    prompts short: one space or underscore may join the small-letter word after it (` class`, `_in`), since names begin
-    with a capital or a digit. Punctuation may join punctuation (`("`, `"),`, indentation).
+    So what stands beside a name or a trigger never changes its pieces. A space is a piece of its own before every
+    word, which costs a few tokens a sentence and makes answering a matter of copying. Punctuation may join
+    punctuation (`("`, `"),`, indentation).
     """
-    before, after = text[index - 1], text[index]
-    if before.isalnum() == after.isalnum():
-        return False
-    if before.isalnum():
-        return True
-    indented = before == " " and index > 1 and text[index - 2] == " "
-    return not (after.islower() and before in " _" and not indented)
+    return text[index - 1].isalnum() != text[index].isalnum()
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> bytes:
