@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, get_type_hints
@@ -394,10 +394,12 @@ def as_overrides(values: Mapping[str, Any]) -> list[str]:
     return [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in values.items()]
 
 
-def changed(settings: Any) -> list[str]:
-    """The keys that differ from their defaults, as ``key=value`` words."""
+def changed(settings: Any, besides: Collection[str] = ()) -> list[str]:
+    """The keys that differ from their defaults, and those named ``besides``, as ``key=value`` words."""
     values = {k.name: (value_of(settings, k.name), k.default) for k in keys_of(type(settings))}
-    return as_overrides({name: value for name, (value, default) in values.items() if value != default})
+    return as_overrides(
+        {name: value for name, (value, default) in values.items() if value != default or name in besides}
+    )
 
 
 def _unknown(verb: str, name: str, keys: Mapping[str, Key]) -> str:

@@ -6,6 +6,7 @@ folder in ``configs`` (``${configs:NAME}``) or choose between two values (``${if
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from knowcoder.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage of a recipe: a verb and its checked configuration."""
+    """One stage of a recipe: a verb and its checked configuration; ``chosen`` are the keys that the recipe sets."""
 
     name: str
     verb: str
     config: Any
+    chosen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def run(settings: config.RunConfig) -> int:
     for number, stage in enumerate(loaded.stages, 1):
         head = f"[{number}/{len(loaded.stages)}] {stage.name}"
         if settings.dry_run:
-            print(f"{head}: knowcoder {stage.verb} {' '.join(config.changed(stage.config))}")
+            print(f"{head}: knowcoder {stage.verb} {' '.join(config.changed(stage.config, stage.chosen))}")
             continue
         folder = Path(stage.config.output)
         manifest = artefact.read_manifest(folder) if folder.is_dir() else None
@@ -113,8 +115,9 @@ def _read(path: Path, run: config.RunConfig, output: Path) -> dict[str, Any]:
     try:
         loaded: Any = OmegaConf.load(path)
         needs = [key for key in loaded.get("needs", []) if not getattr(run, key)]
-        if needs:
+        if needs and not run.dry_run:
             raise ConfigError(f"recipe {path.stem} needs {', '.join(f'{key}=' for key in needs)}")
+        run = replace(run, **{key: key.upper() for key in needs})  # a dry run shows where they would stand
         return OmegaConf.to_container(loaded, resolve=True)  # type: ignore[return-value]
     except (OmegaConfBaseException, YAMLError) as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
@@ -130,6 +133,25 @@ def _stage(name: str, entry: dict[str, Any], run: config.RunConfig, output: Path
     if run.size == "smoke":
         keys |= entry.get("smoke") or {}
     try:
-        return Stage(name, verb, config.load(verb, config.as_overrides(keys)))
+        loaded = config.load(verb, config.as_overrides(keys))
+        preset = _experiment_keys(keys["experiment"]) if "experiment" in keys else ()
+        return Stage(name, verb, loaded, (*keys, *preset))
     except ConfigError as error:
         raise ConfigError(f"stage {name}: {error}") from error
+
+
+def _experiment_keys(name: str) -> list[str]:
+    """The keys that an experiment sets, nested ones dotted."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(str(config.configs_dir()), version_base="1.3"):
+        return list(_dotted(OmegaConf.to_container(compose(f"experiment/{name}"))))
+
+
+def _dotted(values: Any, prefix: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name

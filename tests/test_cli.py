@@ -46,7 +46,7 @@ def test_every_verb_has_its_function_and_its_yaml() -> None:
         (["samples", "output=x", "phase=dreaming", "schema=s", "tokenizer=t"], "must be one of understanding"),
         (["predict", "output=x", "schema=s", "corpus=c", "tasks=[NER,ABC]"], "must be one of NER"),
         (["pack", "output=x", "samples=[nowhere]", "tokenizer=t"], "samples[0]=nowhere: no such file or folder"),
-        (["run", "recipe=nothing"], "no such recipe; known are demo, real"),
+        (["run", "recipe=nothing"], "no such recipe; known are demo, knowcoder-7b, real"),
         (["run", "recipe=real"], "needs data_root="),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,65 @@ def test_a_reference_to_nothing_is_an_error(tmp_path: Path) -> None:
     path.write_text("stages:\n  first:\n    verb: world\n    keys: {seed: '${nowhere}'}\n")
     with pytest.raises(ConfigError, match=r"mine\.yaml"):
         load(f"recipe={path}")
+
+
+PAPER = {  # section 4 and appendix K
+    "pretrain": {
+        "steps": 4500, "learning_rate": 5e-6, "schedule": "cosine", "min_learning_rate_ratio": 0.1, "warmup_ratio": 0.1,
+        "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1, "clip": 1.0, "optimizer": "adamw",
+    },
+    "following_adapter": {
+        "steps": 1992, "global_batch": 256, "learning_rate": 3e-4, "schedule": "cosine", "warmup_ratio": 0.03,
+        "tuning": "lora", "lora.rank": 32, "lora.alpha": 64.0, "lora.dropout": 0.1,
+    },
+    "refinement_adapter": {
+        "steps": 7422, "global_batch": 256, "learning_rate": 3e-4, "schedule": "cosine", "warmup_ratio": 0.03,
+        "tuning": "lora", "lora.rank": 32, "lora.alpha": 64.0, "lora.dropout": 0.1,
+    },
+    "following": {
+        "max_length": 4096, "negatives": 0.2, "fully_negative": 0.05, "fully_negative_classes": 5,
+        "style.dialect": "released", "wrapper": "published",
+    },
+    "zero_shot": {"max_new_tokens": 640, "decoding": "free"},
+}  # fmt: skip
+
+
+def test_the_published_run_holds_the_values_of_the_paper() -> None:
+    stages = {stage.name: stage.config for stage in load("recipe=knowcoder-7b", "dry_run=true").stages}
+    for name, values in PAPER.items():
+        assert {key: config.value_of(stages[name], key) for key in values} == values
+    assert stages["pretrain"].global_batch * stages["understanding_packed"].max_length == 2**20
+
+
+def test_the_published_run_is_whole() -> None:
+    made = load("recipe=knowcoder-7b", "data_root=/data", "model=/model")
+    written = {"/data", "/data/wikidata", "/model"}
+    for stage in made.stages:
+        assert set(config.inputs_of(stage.config).values()) <= written, stage.name
+        written.add(stage.config.output)
+    with pytest.raises(ConfigError, match="needs data_root=, model="):
+        load("recipe=knowcoder-7b")
+
+
+def test_a_dry_run_prints_commands_that_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = config.load("run", ["recipe=knowcoder-7b", "dry_run=true"])
+    recipe.run(settings)
+    lines = capsys.readouterr().out.splitlines()
+    stages = recipe.load(settings).stages
+    assert len(lines) == len(stages)
+    for line, stage in zip(lines, stages, strict=True):
+        verb, *words = re.split(r" (?=[\w.]+=)", line.partition(": knowcoder ")[2])
+        assert (verb, config.load(verb, words)) == (stage.verb, stage.config)
+    pretrain = next(line for line in lines if "] pretrain:" in line)
+    assert "model=MODEL" in pretrain
+    assert "weight_decay=0.1" in pretrain  # set by the experiment, though it is the default
+
+
+def test_every_experiment_loads_with_its_verb() -> None:
+    verbs = {"understanding": "pretrain", "following": "sft", "refinement": "sft"}
+    names = {path.stem for path in (config.configs_dir() / "experiment").glob("*.yaml")}
+    assert names == {f"knowcoder-7b-{name}" for name in verbs}
+    for name, verb in verbs.items():
+        config.load(verb, ["model=m", "data=d", "output=o", f"experiment=knowcoder-7b-{name}"])
+    with pytest.raises(ConfigError, match="tuning"):
+        config.load("pretrain", ["model=m", "data=d", "output=o", "experiment=knowcoder-7b-following"])
