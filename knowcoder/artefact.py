@@ -87,9 +87,9 @@ def require(path: str | Path, *kinds: str, key: str) -> Manifest:
     require_exists(path, key)
     manifest, wanted = read_manifest(path), " or ".join(kinds)
     if manifest is None:
-        raise ArtefactError(f"{key}={path}: holds no {MANIFEST}, so it is not a {wanted}; give a {wanted} folder")
+        raise ArtefactError(f"{key}={path}: holds no {MANIFEST}; give a folder of kind {wanted}")
     if manifest.kind not in kinds:
-        raise ArtefactError(f"{key}={path}: this is a {manifest.kind}, but {key} needs a {wanted}")
+        raise ArtefactError(f"{key}={path}: is of kind {manifest.kind}; {key} needs kind {wanted}")
     if manifest.state != "complete":
         raise ArtefactError(f"{key}={path}: this {manifest.kind} is not complete; finish it with resume=true")
     return manifest
@@ -102,7 +102,7 @@ def require_exists(path: str | Path, key: str) -> None:
         ArtefactError: it is missing.
     """
     if not Path(path).exists():
-        raise ArtefactError(f"{key}={path}: no such file or folder; give the output of the stage that makes it")
+        raise ArtefactError(f"{key}={path}: no such file or folder; correct the path, or run the stage that makes it")
 
 
 def fingerprint(path: str | Path) -> str:
@@ -206,7 +206,7 @@ def writing(directory: str | Path, kind: str, config: Any, inputs: dict[str, str
     refuse_existing(final, config.overwrite)
     started = time.monotonic()
     partial = final.with_name(f".{final.name}.partial-{os.getpid()}")
-    partial.mkdir(parents=True)
+    _make(partial)
     output = Output(partial, new_manifest(kind, config, inputs))
     try:
         yield output
@@ -239,20 +239,35 @@ def working(directory: str | Path, kind: str, config: Any, inputs: dict[str, str
     else:
         refuse_existing(final, config.overwrite)
         _move_aside(final)
-    final.mkdir(parents=True, exist_ok=True)
+    _make(final)
     earlier = manifest.seconds
     manifest.save(final)
-    yield Output(final, manifest)
+    try:
+        yield Output(final, manifest)
+    except BaseException:
+        if [path.name for path in final.iterdir()] == [MANIFEST]:  # nothing was made, so there is nothing to resume
+            shutil.rmtree(final)
+            if _aside(final).exists():
+                os.rename(_aside(final), final)
+        raise
     manifest.state = "complete"
     manifest.seconds = round(earlier + time.monotonic() - started, 2)
     manifest.save(final)
     shutil.rmtree(_aside(final), ignore_errors=True)
 
 
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ArtefactError(f"output={directory.parent}: cannot be written ({reason}); give another output") from error
+
+
 def _check_resumable(directory: Path, before: Manifest, now: Manifest) -> None:
     """Raise where a cut-off artefact was begun with another configuration."""
     if before.kind != now.kind:
-        raise ArtefactError(f"output={directory}: holds a {before.kind}, so a {now.kind} cannot resume there")
+        raise ArtefactError(f"output={directory}: is of kind {before.kind}; one of kind {now.kind} cannot resume there")
     if not same_making(before.config, now.config):
         changed = sorted(k for k in now.config if k not in PASSING_KEYS and before.config.get(k) != now.config[k])
         raise ArtefactError(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from knowcoder.errors import KnowcoderError
+from knowcoder.quiet import quiet
 
 if TYPE_CHECKING:
     from knowcoder.config import Key
@@ -68,7 +69,7 @@ VERBS: dict[str, Verb] = {
     "plan": Verb(
         "say what a training run would need, before it starts",
         "nothing; prints",
-        "knowcoder plan of=pretrain model=M data=D output=O parallel.pp=4",
+        "knowcoder plan of=pretrain model=M data=D parallel.pp=4",
     ),
     "pretrain": Verb(
         "phase 1, schema understanding: train all weights under the pipeline",
@@ -126,34 +127,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if any(word in ("-h", "--help") for word in rest):
         print(_verb_help(verb))
         return 0
+    quiet()
     try:
-        return _run(verb, rest)
+        _run(verb, rest)
     except KnowcoderError as error:
         return _fail(verb, str(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    return 0
 
 
-def _run(verb: str, words: list[str]) -> int:
-    from knowcoder import config
+def _run(verb: str, words: list[str]) -> None:
+    from knowcoder import config, recipe, stages
 
     if verb == "run":
-        from knowcoder.recipe import run
-
-        return run(config.load(verb, words))
-    from knowcoder import stages
-
-    if verb == "plan":  # takes the keys of the verb that it plans
+        recipe.run(config.load(verb, words))
+    elif verb == "plan":  # takes the keys of the verb that it plans, and writes nothing
         of = config.load("plan", [word for word in words if word.startswith("of=")]).of
-        stages.plan(config.load(of, [word for word in words if not word.startswith("of=")]))
-        return 0
-    code: int | None = getattr(stages, verb)(config.load(verb, words))
-    return code or 0
+        stages.plan(config.load(of, ["output=", *(word for word in words if not word.startswith("of="))]))
+    else:
+        getattr(stages, verb)(config.load(verb, words))
 
 
 def _fail(verb: str, message: str) -> int:
-    print(f"knowcoder {verb}: error: {message}".replace(" :", ":"), file=sys.stderr)
+    said = " ".join(line.strip() for line in message.splitlines())
+    print(f"{' '.join(['knowcoder', verb]).strip()}: error: {said}", file=sys.stderr)
     return 2
 
 
@@ -194,12 +193,10 @@ def _verb_help(name: str) -> str:
 
 
 def _key_help(item: Key) -> list[str]:
-    words = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
-    kind = words.get(getattr(item.type, "__name__", ""), "list")
     text = item.help + (f" [{item.unit}]" if item.unit else "")
     text += f" ({' | '.join(choice or 'empty' for choice in item.choices)})" if item.choices else ""
     width = max(shutil.get_terminal_size((110, 24)).columns - 8, 40)
-    head = f"  {item.name}={_default(item.default)}   <{kind}>"
+    head = f"  {item.name}={_default(item.default)}   <{item.kind}>"
     return [head, *textwrap.wrap(text, width, initial_indent=" " * 8, subsequent_indent=" " * 8)]
 
 

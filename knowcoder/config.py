@@ -30,6 +30,7 @@ def key(
     choices: Sequence[str] = (),
     kinds: Sequence[str] = (),
     foreign: bool = False,
+    least: float | None = 0,
 ) -> Any:
     """Declare a key.
 
@@ -40,8 +41,10 @@ def key(
         choices: the values accepted, where they are few.
         kinds: for an input, the artefact kinds accepted.
         foreign: for an input, whether files that no stage wrote are accepted too.
+        least: the least number accepted, None for any.
     """
-    meta = {"help": help, "unit": unit, "choices": tuple(choices), "kinds": tuple(kinds), "foreign": foreign}
+    meta: dict[str, Any] = {"help": help, "unit": unit, "choices": tuple(choices), "kinds": tuple(kinds)}
+    meta |= {"foreign": foreign, "least": least}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=meta)
     return field(default=default, metadata=meta)
@@ -55,7 +58,7 @@ def _parallel(pp: int, processes: int) -> Any:
 class ParallelConfig:
     """How the work is spread over processes."""
 
-    pp: int = key(1, "pipeline stages: the layers are cut into so many parts", unit="stages")
+    pp: int = key(1, "pipeline stages: the layers are cut into so many parts", unit="stages", least=1)
     processes: int = key(
         0, "processes on this machine; 0 takes one per GPU, or pp where there is none", unit="processes"
     )
@@ -65,7 +68,7 @@ class ParallelConfig:
 class LoraConfig:
     """Low-rank adapters (paper, section 4)."""
 
-    rank: int = key(32, "rank of the update")
+    rank: int = key(32, "rank of the update", least=1)
     alpha: float = key(64.0, "scale of the update is alpha / rank")
     dropout: float = key(0.1, "dropout before the adapter", unit="probability")
 
@@ -132,8 +135,8 @@ class CorpusConfig(OutputConfig):
     language: str = key("en", "language of the text")
     schema: str = key("", "triples: library with their relations", kinds=("schema",))
     separator: str = key("\t", "columns: what stands between columns")
-    token_column: int = key(0, "columns: index of the token")
-    tag_column: int = key(-1, "columns: index of the tag")
+    token_column: int = key(0, "columns: index of the token", least=None)
+    tag_column: int = key(-1, "columns: index of the tag", least=None)
     scheme: str = key("BIO", "columns: tagging scheme", choices=("BIO", "IO", "IOB1", "BILOU", "BMES"))
     joiner: str = key(" ", "columns: what stands between tokens in the text; empty for characters")
     list: bool = key(False, "print the benchmarks that are known, and stop")
@@ -153,7 +156,7 @@ class InitConfig(OutputConfig):
     schema: str = key("", "library whose code the tokenizer is trained on", kinds=("schema",))
     corpus: list[str] = key([], "sentences that the tokenizer is trained on", kinds=("corpus",))
     sentences: int = key(3000, "sentences taken from each corpus, at most", unit="sentences")
-    vocab_size: int = key(2048, "size of the vocabulary to train", unit="pieces")
+    vocab_size: int = key(2048, "size of the vocabulary to train", unit="pieces", least=1)
     tokenizer: str = key("", "take this tokenizer instead of training one", foreign=True, kinds=("model",))
     seed: int = key(1, "seed of the weights")
 
@@ -167,9 +170,11 @@ class SamplesConfig(OutputConfig):
     tasks: list[str] = key(["NER", "RE", "ED", "EAE"], "tasks to build samples for", choices=TASK_NAMES)
     tokenizer: str = key(MISSING, "model folder whose tokenizer counts tokens", foreign=True, kinds=("model",))
     wrapper: str = key("plain", "what stands around a prompt", choices=("plain", "published", "chat"))
-    max_length: int = key(2048, "budget of a sample: prompt, completion and end", unit="tokens")
+    max_length: int = key(2048, "budget of a sample: prompt, completion and end", unit="tokens", least=1)
     style: StyleConfig = field(default_factory=StyleConfig, metadata={"help": "see below"})
-    passes: int = key(1, "understanding: times that every concept is defined; following: passes over the corpus")
+    passes: int = key(
+        1, "understanding: times that every concept is defined; following: passes over the corpus", least=1
+    )
     negatives: float = key(0.2, "following: other classes offered, per gold class, rounded up (paper, 3.2.2)")
     fully_negative: float = key(0.05, "following: share of sentences offered only classes that they do not have")
     fully_negative_classes: int = key(5, "following: classes offered to those", unit="classes")
@@ -181,7 +186,7 @@ class SamplesConfig(OutputConfig):
 class PackConfig(OutputConfig):
     samples: list[str] = key(MISSING, "samples to pack together", kinds=("samples",))
     tokenizer: str = key(MISSING, "model folder with the tokenizer", foreign=True, kinds=("model",))
-    max_length: int = key(2048, "length of a row", unit="tokens")
+    max_length: int = key(2048, "length of a row", unit="tokens", least=1)
 
 
 @dataclass
@@ -197,9 +202,11 @@ class TrainConfig(LongConfig):
 
     model: str = key(MISSING, "model to start from", foreign=True, kinds=("model", "checkpoint", "pretrain"))
     data: str = key(MISSING, "packed data", kinds=("packed",))
-    steps: int = key(1000, "optimizer steps in all", unit="steps")
-    global_batch: int = key(256, "rows per optimizer step over all processes; accumulation follows", unit="rows")
-    micro_batch: int = key(4, "rows per process at a time", unit="rows")
+    steps: int = key(1000, "optimizer steps in all", unit="steps", least=1)
+    global_batch: int = key(
+        256, "rows per optimizer step over all processes; accumulation follows", unit="rows", least=1
+    )
+    micro_batch: int = key(4, "rows per process at a time", unit="rows", least=1)
     learning_rate: float = key(3e-4, "peak learning rate")
     matrix_learning_rate: float = key(0.02, "peak learning rate of Muon, for the matrices of the layers")
     min_learning_rate_ratio: float = key(0.1, "learning rate at the end, as a share of the peak")
@@ -212,9 +219,9 @@ class TrainConfig(LongConfig):
     clip: float = key(1.0, "gradient norm above which gradients are scaled down")
     precision: str = key("bf16", "number format of the arithmetic", choices=("fp32", "bf16", "fp16"))
     seed: int = key(1, "seed of data order and dropout")
-    save_every: int = key(500, "steps between checkpoints; one is always written at the end", unit="steps")
-    keep_last: int = key(2, "checkpoints kept", unit="checkpoints")
-    log_every: int = key(10, "steps between lines of metrics.jsonl", unit="steps")
+    save_every: int = key(500, "steps between checkpoints; one is always written at the end", unit="steps", least=1)
+    keep_last: int = key(2, "checkpoints kept", unit="checkpoints", least=1)
+    log_every: int = key(10, "steps between lines of metrics.jsonl", unit="steps", least=1)
     log_to: list[str] = key(
         [], "further records; wandb stays offline unless logged in", choices=("tensorboard", "wandb")
     )
@@ -241,7 +248,7 @@ class SftConfig(TrainConfig):
 @dataclass
 class MergeConfig(OutputConfig):
     model: str = key(MISSING, "base model", foreign=True, kinds=("model",))
-    adapter: str = key(MISSING, "adapter made by sft", foreign=True, kinds=("adapter", "model"))
+    adapter: str = key(MISSING, "adapter made by sft, or by peft", foreign=True, kinds=("adapter",))
     dtype: str = key("", "number format of the result; empty keeps the base's", choices=("", "fp32", "bf16", "fp16"))
 
 
@@ -262,9 +269,9 @@ class PredictConfig(LongConfig):
         "auto", "constrained by a grammar where the engine can, or free", choices=("auto", "constrained", "free")
     )
     classes_per_prompt: int = key(0, "classes offered at a time; 0 offers as many as fit", unit="classes")
-    max_new_tokens: int = key(640, "longest answer", unit="tokens")
-    max_items: int = key(32, "objects in one answer under a grammar, at most", unit="objects")
-    batch_size: int = key(32, "prompts at a time", unit="prompts")
+    max_new_tokens: int = key(640, "longest answer", unit="tokens", least=1)
+    max_items: int = key(32, "objects in one answer under a grammar, at most", unit="objects", least=1)
+    batch_size: int = key(32, "prompts at a time", unit="prompts", least=1)
     limit: int = key(0, "sentences to predict, 0 for all", unit="sentences")
 
 
@@ -345,10 +352,17 @@ class Key:
     choices: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     foreign: bool = False
+    least: float | None = 0
 
     @property
     def is_input(self) -> bool:
         return bool(self.kinds) or self.foreign
+
+    @property
+    def kind(self) -> str:
+        """What its value is, in a user's words."""
+        words = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
+        return words.get(getattr(self.type, "__name__", ""), "list")
 
 
 def configs_dir() -> Path:
@@ -424,14 +438,17 @@ def _compose(verb: str, given: dict[str, str], keys: Mapping[str, Key]) -> Any:
     from yaml import YAMLError
 
     ConfigStore.instance().store(name=f"{verb}_keys", node=VERB_KEYS[verb])
-    experiment = [f"experiment={given.pop('experiment')}"] if "experiment" in given else []
+    experiment = [f"experiment={_preset(given.pop('experiment'))}"] if "experiment" in given else []
     try:
         with initialize_config_dir(str(configs_dir()), version_base="1.3"):
             composed = compose(verb, overrides=experiment)
         for name, value in given.items():
             literal = keys[name].type is str
-            parsed = value.replace("${", "\\${") if literal else _yaml(value)
-            OmegaConf.update(composed, name, parsed)
+            try:
+                OmegaConf.update(composed, name, value.replace("${", "\\${") if literal else _yaml(value))
+            except (OmegaConfBaseException, YAMLError) as error:
+                example = f", such as {name}=[a,b]" if keys[name].kind == "list" else ""
+                raise ConfigError(f"{name}={value}: must be a {keys[name].kind}{example}") from error
         missing = sorted(OmegaConf.missing_keys(composed))
         if not missing:
             return OmegaConf.to_object(composed)
@@ -439,6 +456,14 @@ def _compose(verb: str, given: dict[str, str], keys: Mapping[str, Key]) -> Any:
         cause = error.__cause__ or error
         raise ConfigError(" ".join(str(cause).split())) from error
     raise ConfigError(f"missing {', '.join(f'{name}=' for name in missing)}; see knowcoder {verb} --help")
+
+
+def _preset(name: str) -> str:
+    """The name of an experiment, which Hydra would pass over in silence where there is none."""
+    known = sorted(path.stem for path in (configs_dir() / "experiment").glob("*.yaml"))
+    if name not in known:
+        raise ConfigError(f"experiment={name}: no such file in configs/experiment; known are {known}")
+    return name
 
 
 def _yaml(value: str) -> Any:
@@ -449,12 +474,17 @@ def _yaml(value: str) -> Any:
 
 
 def _check(config: Any, keys: Mapping[str, Key]) -> Any:
-    """Refuse values outside the choices."""
+    """Refuse values outside the choices, numbers that are too small, and required lists that are empty."""
     for name, item in keys.items():
         value = value_of(config, name)
         values = value if isinstance(value, list) else [value]
         if item.choices and not set(values) <= set(item.choices):
             raise ConfigError(f"{name}={value}: must be one of {', '.join(c or repr(c) for c in item.choices)}")
+        if item.default == MISSING and not values:
+            raise ConfigError(f"{name}=[]: is empty; give at least one")
+        for number in values:
+            if isinstance(number, int | float) and item.least is not None and number < item.least:
+                raise ConfigError(f"{name}={number}: must be at least {item.least}")
     return config
 
 

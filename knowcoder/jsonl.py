@@ -29,7 +29,8 @@ def read(path: str | Path, kind: type[T]) -> Iterator[T]:
             try:
                 yield decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise DataError(f"{path}:{number}: {error}; the line begins {line[:80]!r}") from error
+                begins = line[:80].decode(errors="replace").rstrip("\n")
+                raise DataError(f"{path}:{number}: {error}; the line begins {begins!r}") from error
 
 
 def write(path: str | Path, objects: Iterable[Any]) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from knowcoder import artefact, config, jsonl
-from knowcoder.errors import ConfigError, TrainingError
+from knowcoder.errors import ConfigError, DataError, ModelError
 
 if TYPE_CHECKING:
     from knowcoder.corpus.reading import Corpus
@@ -42,6 +42,8 @@ def world(settings: config.WorldConfig) -> None:
             part.save(output.directory / name)
             manifest.facts, manifest.state = _facts(part), "complete"
             manifest.save(output.directory / name)
+    sentences = {split: len(part) for split, part in corpus.splits.items()}
+    print(f"{settings.output}: {_in_words(_facts(library))} types; {_in_words(sentences)} sentences")
 
 
 def _facts(made: SchemaLibrary | Corpus) -> dict[str, Any]:
@@ -72,6 +74,8 @@ def schema(settings: config.SchemaConfig) -> None:
             source = _read_source(settings)
         merged = [concept for other in settings.merge for concept in SchemaLibrary.load(other)]
         library = library_of(name_concepts(unite([*source.concepts, *merged])))
+        if not library:
+            raise DataError(f"input={settings.input}: holds no type; look at source={settings.source} and the file")
         library.save(output.directory)
         if source.rejects:
             rejects = ({"reason": reason, "value": value} for reason, value in source.rejects)
@@ -117,6 +121,8 @@ def corpus(settings: config.CorpusConfig) -> None:
     inputs = checked_inputs(settings)
     with artefact.writing(settings.output, "corpus", settings, inputs) as output:
         read = benchmark.read_benchmarks(settings.benchmark, settings.input) if settings.benchmark else _read(settings)
+        if not any(read.splits.values()):
+            raise DataError(f"input={settings.input}: no sentence in it; look at format={settings.format} and its keys")
         read.save(output.directory)
         output.manifest.facts = _facts(read)
         counts = read.counts.values()
@@ -174,6 +180,8 @@ def init(settings: config.InitConfig) -> None:
     from knowcoder.checkpoint.init import init_model
 
     inputs = checked_inputs(settings)
+    if not inputs:
+        raise ConfigError("nothing to train a tokenizer on; give schema= and corpus=, or a tokenizer=")
     with artefact.writing(settings.output, "model", settings, inputs) as output:
         texts = Path(settings.tokenizer) if settings.tokenizer else _tokenizer_texts(settings)
         made = init_model(settings.config, texts, settings.vocab_size, settings.seed, output.directory)
@@ -225,7 +233,11 @@ def samples(settings: config.SamplesConfig) -> None:
 
 
 def _tokenizer_hash(folder: str) -> str:
-    return artefact.fingerprint(Path(folder) / "tokenizer.json")
+    """A hash of what tokens are made of, equal for a tokenizer that was copied."""
+    for name in ("tokenizer.json", "tokenizer.model", "vocab.json"):
+        if (Path(folder) / name).is_file():
+            return artefact.fingerprint(Path(folder) / name)
+    raise ModelError(f"tokenizer={folder}: holds no tokenizer; give a model folder that has one")
 
 
 def pack(settings: config.PackConfig) -> None:
@@ -260,10 +272,11 @@ def _common_card(settings: config.PackConfig) -> dict[str, Any]:
     for folder in settings.samples:
         facts = artefact.require(folder, "samples", key="samples").facts
         card = facts["card"]
-        if facts["tokenizer"] != tokenizer or card["max_length"] != settings.max_length:
+        if facts["tokenizer"] != tokenizer:
+            raise ConfigError(f"tokenizer={settings.tokenizer}: {folder} was built with another; pack with the same")
+        if card["max_length"] != settings.max_length:
             raise ConfigError(
-                f"samples={folder}: built for max_length={card['max_length']} and their own tokenizer; "
-                "pack with the same tokenizer and max_length"
+                f"max_length={settings.max_length}: {folder} was built for {card['max_length']}; pack with the same"
             )
         if first is not None and card != first:
             raise ConfigError(f"samples={folder}: written in another style or wrapper than {settings.samples[0]}")
@@ -295,32 +308,33 @@ def plan(settings: config.PretrainConfig | config.SftConfig) -> None:
     print(planned(settings))
 
 
-def pretrain(settings: config.PretrainConfig) -> int:
+def pretrain(settings: config.PretrainConfig) -> None:
     """Phase 1: train all weights under the pipeline."""
-    return _train("pretrain", "pretrain", settings)
+    _train("pretrain", "pretrain", settings)
 
 
-def sft(settings: config.SftConfig) -> int:
+def sft(settings: config.SftConfig) -> None:
     """Phase 2: instruction tuning."""
-    return _train("sft", "adapter" if settings.tuning == "lora" else "model", settings)
+    _train("sft", "adapter" if settings.tuning == "lora" else "model", settings)
 
 
-def _train(verb: str, kind: str, settings: config.PretrainConfig | config.SftConfig) -> int:
+def _train(verb: str, kind: str, settings: config.PretrainConfig | config.SftConfig) -> None:
     """Make the run folder, start the ranks, and close the artefact when all of them have ended well."""
     from knowcoder.train import launch
 
     inputs = checked_inputs(settings)
-    if settings.dry_run:
-        return launch.start(verb, settings, Path(settings.output))
     if launch.is_rank():
-        return launch.join(verb, kind, settings, inputs)
+        launch.join(verb, kind, settings, inputs)
+        return
+    launch.check(settings)
+    if settings.dry_run:
+        launch.start(verb, settings, Path(settings.output))
+        return
     with artefact.working(settings.output, kind, settings, inputs) as output:
-        code = launch.start(verb, settings, output.directory)
-        if code:
-            raise TrainingError(f"{verb} ended with exit code {code}; see {output.directory}/logs, then resume=true")
+        launch.start(verb, settings, output.directory)
         output.manifest.facts = jsonl.read_json(output.directory / launch.FACTS)
         launch.save_card(settings)
-    return 0
+    print(f"{settings.output}: {_in_words(output.manifest.facts)}")
 
 
 def merge(settings: config.MergeConfig) -> None:
@@ -390,10 +404,12 @@ def score(settings: config.ScoreConfig) -> None:
     gold, labels = load_split(settings.gold, settings.split)[: settings.limit or None], load_labels(settings.gold)
     with artefact.writing(settings.output, "score", settings, inputs) as output:
         systems = []
-        for folder in settings.predictions:
+        names = [Path(folder).name for folder in settings.predictions]
+        for folder, name in zip(settings.predictions, names, strict=True):
             examples = join(gold, jsonl.read(Path(folder) / "predictions.jsonl", Prediction), labels)
             mistakes = find_mistakes(examples)
-            systems.append(System(Path(folder).name, measure(gold, examples, mistakes, settings.seed), mistakes))
+            name = name if names.count(name) == 1 else folder
+            systems.append(System(name, measure(gold, examples, mistakes, settings.seed), mistakes))
         jsonl.write_json(
             output.directory / "metrics.json",
             {"inputs": output.manifest.inputs, "systems": {system.name: system.metrics for system in systems}},
@@ -490,5 +506,6 @@ def _progress(items: Iterable[Any], what: str, unit: str) -> Iterator[Any]:
 
 def _in_words(counts: Mapping[str, Any]) -> str:
     return ", ".join(
-        f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}" for name, value in counts.items()
+        f"{value:,} {name.replace('_', ' ')}" if isinstance(value, int) else f"{name} {value}"
+        for name, value in counts.items()
     )

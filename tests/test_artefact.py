@@ -18,6 +18,16 @@ def predict(output: Path, **keys: object) -> config.PredictConfig:
     return config.PredictConfig(output=str(output), schema="s", corpus="c", **keys)  # type: ignore[arg-type]
 
 
+def begin_and_fail(settings: config.PredictConfig) -> None:
+    def fail() -> None:
+        with artefact.working(settings.output, "predictions", settings, {}) as output:
+            (output.directory / "begun").write_text("x")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+
 def test_a_failing_stage_leaves_nothing(tmp_path: Path) -> None:
     settings = world(tmp_path / "out")
 
@@ -42,8 +52,7 @@ def test_a_failing_overwrite_keeps_the_old_one(tmp_path: Path) -> None:
 
 def test_a_long_stage_is_running_until_its_end_and_resumes_only_with_the_same_keys(tmp_path: Path) -> None:
     settings = predict(tmp_path / "out")
-    with pytest.raises(ZeroDivisionError), artefact.working(settings.output, "predictions", settings, {}):
-        raise ZeroDivisionError
+    begin_and_fail(settings)
     manifest = artefact.read_manifest(settings.output)
     assert manifest is not None
     assert manifest.state == "running"
@@ -63,12 +72,29 @@ def test_an_overwrite_that_was_cut_off_keeps_the_old_one_aside(tmp_path: Path) -
     with artefact.working(settings.output, "predictions", settings, {}) as output:
         (output.directory / "data").write_text("old")
     for _ in range(2):
-        with pytest.raises(ZeroDivisionError), artefact.working(settings.output, "predictions", settings, {}):
-            raise ZeroDivisionError
+        begin_and_fail(settings)
     assert (tmp_path / ".out.old" / "data").read_text() == "old"
     with artefact.working(settings.output, "predictions", settings, {}):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_long_stage_that_made_nothing_leaves_what_was_there(tmp_path: Path) -> None:
+    settings = predict(tmp_path / "out", overwrite=True)
+    for before in ([], ["out"]):
+        with pytest.raises(ZeroDivisionError), artefact.working(settings.output, "predictions", settings, {}):
+            raise ZeroDivisionError
+        assert [path.name for path in tmp_path.iterdir()] == before
+        with artefact.working(settings.output, "predictions", settings, {}) as output:
+            (output.directory / "data").write_text("old")
+    assert (tmp_path / "out" / "data").read_text() == "old"
+
+
+def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    settings = world(tmp_path / "file" / "out")
+    with pytest.raises(ArtefactError, match="Not a directory"):
+        artefact.writing(settings.output, "world", settings, {}).__enter__()
 
 
 def test_up_to_date_means_same_keys_and_same_inputs(tmp_path: Path) -> None:

@@ -42,7 +42,13 @@ def test_every_verb_has_its_function_and_its_yaml() -> None:
         (["world", "~seed"], "is not key=value"),
         (["world", "output"], "is not key=value"),
         (["world"], "missing output="),
-        (["world", "output=x", "seed=many"], "'many'"),
+        (["world", "output=x", "seed=many"], "seed=many: must be a whole number"),
+        (["world", "output=x", "sentences=-1"], "sentences=-1: must be at least 0"),
+        (["pack", "output=x", "tokenizer=t", "samples=a"], "samples=a: must be a list, such as samples=[a,b]"),
+        (["pack", "output=x", "tokenizer=t", "samples=[a"], "samples=[a: must be a list"),
+        (["pack", "output=x", "tokenizer=t", "samples=[]"], "samples=[]: is empty"),
+        (["sft", "output=x", "model=m", "data=d", "experiment=none"], "experiment=none: no such file"),
+        (["init", "output=x"], "nothing to train a tokenizer on; give schema="),
         (["samples", "output=x", "phase=dreaming", "schema=s", "tokenizer=t"], "must be one of understanding"),
         (["predict", "output=x", "schema=s", "corpus=c", "tasks=[NER,ABC]"], "must be one of NER"),
         (["pack", "output=x", "samples=[nowhere]", "tokenizer=t"], "samples[0]=nowhere: no such file or folder"),
@@ -61,7 +67,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(words: list[str], said: str, caps
 def test_a_folder_of_another_kind_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     artefact.Manifest("corpus", "complete").save(tmp_path)
     assert cli.main(["enrich", f"schema={tmp_path}", f"corpus={tmp_path}", f"output={tmp_path}/new"]) == 2
-    assert "this is a corpus, but schema needs a schema" in capsys.readouterr().err
+    assert "is of kind corpus; schema needs kind schema" in capsys.readouterr().err
 
 
 def test_a_half_written_input_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -178,7 +178,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> bytes:
             pad_piece=PAD,
         )
     except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
+        reason = str(error).splitlines()[-1].rpartition("] ")[2].strip()  # behind the place in its source code
         raise ConfigError(f"vocab_size={vocab_size} does not fit the text: {reason}") from error
     return model.getvalue()
 
@@ -260,7 +260,7 @@ def _given_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True)
     except (OSError, ValueError) as error:
-        raise ModelError(f"tokenizer={folder}: not a tokenizer folder of transformers: {error}") from error
+        raise ModelError(f"tokenizer={folder}: holds no tokenizer; give a model folder that has one") from error
     for name in ("eos_token", "pad_token"):
         if getattr(tokenizer, name) is None:
             raise ModelError(f"tokenizer={folder}: has no {name}; set it in its tokenizer_config.json")

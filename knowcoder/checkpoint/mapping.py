@@ -13,11 +13,13 @@ from pathlib import Path
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from safetensors import SafetensorError
 
 from knowcoder.errors import ModelError
 
 Shape = tuple[int, ...]
 
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class PieceMap:
@@ -93,6 +95,22 @@ def meta_model(config: PreTrainedConfig) -> PreTrainedModel:
             return AutoModelForCausalLM.from_config(config)
     except ValueError as error:
         raise ModelError(f"model type {config.model_type}: {str(error).splitlines()[0]}") from error
+
+
+def load_model(folder: str | Path, dtype: torch.dtype) -> PreTrainedModel:
+    """Load a causal language model, whole: transformers would fill what is missing with random numbers.
+
+    Raises:
+        ModelError: it cannot be read, or a tensor is missing.
+    """
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype, output_loading_info=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"model={folder}: no causal language model loads from here: {reason}") from error
+    if missing := info["missing_keys"]:
+        raise ModelError(f"model={folder}: its weights lack {_few(missing)}; copy or convert it again")
+    return model
 
 
 def piece_map(model: PreTrainedModel) -> PieceMap:

@@ -57,7 +57,10 @@ class Wrapper:
         folder = Path(path)
         if kind == "chat" or not (folder / "tokenizer.json").exists():
             return _from_transformers(str(path), kind)
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        try:
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # the class that `tokenizers` raises
+            raise ModelError(f"{folder / 'tokenizer.json'}: cannot be read ({error}); save it again") from error
         settings = _read_settings(folder)
         bos_id = None if settings.get("add_bos_token") is False else _special_id(tokenizer, settings, "bos", folder)
         return cls.of(kind, tokenizer, bos_id, _special_id(tokenizer, settings, "eos", folder))
@@ -147,8 +150,8 @@ def _from_transformers(name: str, kind: WrapperKind) -> Wrapper:
     try:
         loaded = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{name}: no tokenizer found here or on the hub ({reason}); give a model folder") from error
+        where = "in this folder" if Path(name).is_dir() else "here or on the hub"
+        raise ModelError(f"{name}: no tokenizer {where}; give a model folder that has one") from error
     bos_id = None if loaded.init_kwargs.get("add_bos_token") is False else loaded.bos_token_id
     if kind != "chat":
         return Wrapper.of(kind, loaded.backend_tokenizer, bos_id, loaded.eos_token_id)

@@ -16,13 +16,13 @@ import torch
 from llguidance import LLMatcher, LLTokenizer
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from knowcoder.checkpoint.mapping import DTYPES, load_model
 from knowcoder.codec.model_card import ModelCard
 from knowcoder.codec.wrapper import Wrapper
 from knowcoder.errors import ModelError
 from knowcoder.predict.kv_cache import Prefix, batch_cache, can_share, common_length, compute_prefix, groups
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +88,7 @@ class HfEngine:
             device = "cpu" if accelerator is None else accelerator.type
         if precision == "auto":
             precision = "fp32" if device == "cpu" else "bf16"
-        try:
-            model = AutoModelForCausalLM.from_pretrained(str(model_dir), dtype=_DTYPES[precision])
-        except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise ModelError(f"{model_dir}: no causal language model loads from here ({reason})") from error
-        self.model: PreTrainedModel = model.to(device).eval()
+        self.model: PreTrainedModel = load_model(model_dir, DTYPES[precision]).to(device).eval()
         self.device = torch.device(device)
         self.vocab_size: int = self.model.get_input_embeddings().weight.shape[0]
         self.eos_ids = _eos_ids(self.model, wrapper)

@@ -66,11 +66,13 @@ class SchemaLibrary:
         for name in ("entities.jsonl", "relations.jsonl", "events.jsonl"):
             if not (folder / name).is_file():
                 raise DataError(f"{folder}: no {name} here; give a schema library (knowcoder schema writes one)")
-        return cls(
-            tuple(jsonl.read(folder / "entities.jsonl", EntityType)),
-            tuple(jsonl.read(folder / "relations.jsonl", RelationType)),
-            tuple(jsonl.read(folder / "events.jsonl", EventType)),
-        )
+        entities = tuple(jsonl.read(folder / "entities.jsonl", EntityType))
+        relations = tuple(jsonl.read(folder / "relations.jsonl", RelationType))
+        events = tuple(jsonl.read(folder / "events.jsonl", EventType))
+        try:
+            return cls(entities, relations, events)
+        except DataError as error:
+            raise DataError(f"{folder}: {error}") from error
 
     def save(self, directory: str | Path) -> None:
         """Write entities.jsonl, relations.jsonl and events.jsonl."""

@@ -72,7 +72,10 @@ def join(
     pairs = [(sentence, task) for task in wanted for sentence in gold if task in sentence.tasks]
     missing = {sentence.id for sentence, task in pairs if (sentence.id, task) not in found}
     if missing:
-        raise DataError(f"predictions: none for sentence {_names(missing)}; finish the prediction with resume=true")
+        raise DataError(
+            f"predictions: none for sentence {_names(missing)}; finish the prediction with resume=true, or give the "
+            "limit= that it had"
+        )
     offered = {
         (source, task): frozenset(_offered(labels, source, task)) for source, task in {(s.source, t) for s, t in pairs}
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,11 +18,13 @@ import msgspec
 from knowcoder import artefact, jsonl
 from knowcoder.codec.model_card import ModelCard
 from knowcoder.config import PretrainConfig, SftConfig
-from knowcoder.errors import ConfigError
+from knowcoder.errors import ConfigError, TrainingError
+from knowcoder.train.order import accumulation
 
 RESOLVED = "resolved.json"
 #: What the ranks found out, for the manifest.
 FACTS = "facts.json"
+_MISTAKE = "mistake-{}.txt"
 
 
 def is_rank() -> bool:
@@ -34,13 +37,18 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def stages_of(config: PretrainConfig | SftConfig) -> int:
+    """Return into how many stages the layers are cut."""
+    return config.parallel.pp if isinstance(config, PretrainConfig) else 1
+
+
 def processes(config: PretrainConfig | SftConfig) -> int:
     """Return how many processes to start on this machine: as said, else one per GPU, else one per stage.
 
     Raises:
         ConfigError: the stages cannot be dealt out over so many processes.
     """
-    stages = config.parallel.pp if isinstance(config, PretrainConfig) else 1
+    stages = stages_of(config)
     count: int = config.parallel.processes or _gpus() or stages
     if count % stages:
         raise ConfigError(
@@ -49,29 +57,72 @@ def processes(config: PretrainConfig | SftConfig) -> int:
     return count
 
 
+def check(config: PretrainConfig | SftConfig) -> None:
+    """Raise where keys do not go together, before anything is written.
+
+    Raises:
+        ConfigError: processes do not make whole pipelines, or rows whole micro-batches.
+    """
+    accumulation(config.global_batch, config.micro_batch, processes(config) // stages_of(config))
+
+
 def command(count: int, verb: str, run_dir: Path) -> list[str]:
     """Return the command that starts `count` ranks of a verb from the configuration in `run_dir`."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    return [*torchrun, "-m", "knowcoder.train.rank", verb, str(run_dir / RESOLVED)]
+    rank_words = ["-m", "knowcoder.train.rank", verb, str(run_dir / RESOLVED)]
+    if count == 1:
+        return [sys.executable, *rank_words]
+    torchrun = [sys.executable, "-m", "knowcoder.train.torchrun", "--standalone", f"--nproc-per-node={count}"]
+    return [*torchrun, *rank_words]
 
 
-def start(verb: str, config: PretrainConfig | SftConfig, run_dir: Path) -> int:
+def start(verb: str, config: PretrainConfig | SftConfig, run_dir: Path) -> None:
     """Start the ranks of a training verb (pretrain or sft) and wait for them.
 
     With `dry_run` the command is printed instead.
 
-    Returns:
-        The exit code: 0, or that of the first rank that failed.
+    Raises:
+        TrainingError: a rank failed; with what it said, if that was for the user.
     """
     words = command(processes(config), verb, run_dir)
     if config.dry_run:
         print(shlex.join(words))
-        return 0
+        return
     jsonl.write_json(run_dir / RESOLVED, artefact.plain(config))
-    return _wait(subprocess.Popen(words, env=_environment(processes(config))))
+    for old in _mistakes(run_dir):
+        old.unlink()
+    code = _wait(subprocess.Popen(words, env=_environment(processes(config))))
+    if mistakes := _mistakes(run_dir):
+        text = mistakes[0].read_text()
+        if not _has_checkpoint(run_dir):
+            _clear(run_dir)
+        raise TrainingError(text)
+    if code:
+        raise TrainingError(f"{verb} ended with exit code {code}; see {run_dir}/logs, then continue with resume=true")
 
 
-def join(verb: str, kind: str, config: PretrainConfig | SftConfig, inputs: dict[str, str]) -> int:
+def say_mistake(run_dir: Path, text: str) -> None:
+    """Leave what is wrong for `start`, which says it once for all ranks."""
+    (run_dir / _MISTAKE.format(rank())).write_text(text)
+
+
+def _mistakes(run_dir: Path) -> list[Path]:
+    return sorted(run_dir.glob(_MISTAKE.format("*")))
+
+
+def _has_checkpoint(run_dir: Path) -> bool:
+    return (run_dir / "latest").is_file() or any(run_dir.glob("checkpoints/checkpoint-*"))
+
+
+def _clear(run_dir: Path) -> None:
+    """Remove the traces of a run that trained nothing, so that the mended command can have the same output."""
+    for path in run_dir.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != artefact.MANIFEST:
+            path.unlink()
+
+
+def join(verb: str, kind: str, config: PretrainConfig | SftConfig, inputs: dict[str, str]) -> None:
     """Run a training verb as one of the ranks that torchrun or srun has started with the verb's own command line.
 
     Rank 0 makes the run folder and closes the artefact; the others wait until the folder is made.
@@ -84,14 +135,13 @@ def join(verb: str, kind: str, config: PretrainConfig | SftConfig, inputs: dict[
         store.wait(["run folder"])
         del store
         work(verb)(config, run_dir)
-        return 0
+        return
     with artefact.working(run_dir, kind, config, inputs) as output:
         store.set("run folder", "made")
         del store
         jsonl.write_json(run_dir / RESOLVED, artefact.plain(config))
         output.manifest.facts = work(verb)(config, run_dir)
         save_card(config)
-    return 0
 
 
 def work(verb: str) -> Callable[[Any, Path], dict[str, Any]]:

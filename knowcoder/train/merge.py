@@ -7,13 +7,13 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 
 from knowcoder.checkpoint.init import copy_tokenizer
+from knowcoder.checkpoint.mapping import DTYPES, load_model, read_config
 from knowcoder.errors import ModelError
 from knowcoder.train.adapter import check_base
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _TOLERANCE = 1e-4  # of the largest logit; rounding in fp32 stays a hundred times below
 
 
@@ -38,8 +38,8 @@ def merge(model_dir: Path, adapter_dir: Path, output_dir: Path, dtype: str | Non
         ModelError: the base is not the adapter's, or the merged model answers differently.
     """
     check_base(adapter_dir, model_dir)
-    target = DTYPES[dtype] if dtype else AutoConfig.from_pretrained(model_dir).dtype or torch.float32
-    base = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
+    target = DTYPES[dtype] if dtype else read_config(model_dir).dtype or torch.float32
+    base = load_model(model_dir, torch.float32)
     try:
         model = PeftModel.from_pretrained(base, adapter_dir)
     except (RuntimeError, ValueError, OSError) as error:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from knowcoder import config, jsonl
 from knowcoder.errors import KnowcoderError
-from knowcoder.train.launch import FACTS, rank, work
+from knowcoder.quiet import quiet
+from knowcoder.train.launch import FACTS, rank, say_mistake, work
 
 
 def main(verb: str, resolved: str) -> int:
     """Train; returns the exit code: 0, or 2 for what the user can mend."""
+    quiet()
     settings = jsonl.read_json(resolved, config.VERB_KEYS[verb])
     run_dir = Path(resolved).parent
     try:
@@ -19,7 +21,7 @@ def main(verb: str, resolved: str) -> int:
         if rank() == 0:
             jsonl.write_json(run_dir / FACTS, facts)
     except KnowcoderError as error:
-        print(f"knowcoder {verb}: error: {error}", file=sys.stderr)
+        say_mistake(run_dir, str(error))
         return 2
     return 0
 

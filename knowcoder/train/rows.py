@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from knowcoder import jsonl
 from knowcoder.artefact import MANIFEST, Manifest
-from knowcoder.errors import ConfigError, DataError
+from knowcoder.errors import DataError
 from knowcoder.packing.pack import IGNORED, ROWS
-from knowcoder.train.order import rows_for_step, shard
+from knowcoder.train.order import accumulation, rows_for_step, shard
 
 
 class PackedRows:
@@ -87,16 +87,11 @@ class StepBatches:
     def __init__(
         self, rows: PackedRows, steps: int, global_batch: int, micro_batch: int, seed: int, rank: int, world: int
     ):
-        if global_batch % (micro_batch * world):
-            raise ConfigError(
-                f"global_batch={global_batch} is not a multiple of micro_batch={micro_batch} times {world} processes; "
-                "change one of them"
-            )
         self.rows = rows
         self.steps = steps
         self.global_batch = global_batch
         self.micro_batch = micro_batch
-        self.accumulation = global_batch // (micro_batch * world)
+        self.accumulation = accumulation(global_batch, micro_batch, world)
         self._seed, self._rank, self._world = seed, rank, world
 
     def __len__(self) -> int:

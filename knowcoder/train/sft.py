@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from transformers import (
-    AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
     PrinterCallback,
@@ -26,13 +25,13 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from knowcoder.checkpoint.init import copy_tokenizer
+from knowcoder.checkpoint.mapping import DTYPES, load_model
 from knowcoder.config import SftConfig
 from knowcoder.errors import ConfigError, ModelError
 from knowcoder.packing.pack import IGNORED
 from knowcoder.train import launch
 from knowcoder.train.adapter import add_adapter, check_adapter, write_base
 from knowcoder.train.attention import use_packed_attention
-from knowcoder.train.merge import DTYPES
 from knowcoder.train.record import Record, show_sample
 from knowcoder.train.rows import PackedRows, StepBatches
 from knowcoder.train.schedule import rate_factor
@@ -109,10 +108,7 @@ def _check(config: SftConfig) -> None:
 def _model(config: SftConfig, rows: PackedRows) -> PreTrainedModel:
     """Load what is trained: fp32 weights (arithmetic in `precision`), a frozen base in `precision`."""
     dtype = DTYPES[config.precision] if config.tuning == "lora" else torch.float32
-    try:
-        model = AutoModelForCausalLM.from_pretrained(config.model, dtype=dtype)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"model={config.model}: not a model folder of transformers: {error}") from error
+    model = load_model(config.model, dtype)
     longest = getattr(model.config, "max_position_embeddings", rows.max_length)
     if rows.max_length > longest:
         raise ModelError(f"data has rows of {rows.max_length} tokens, model={config.model} takes {longest}")
@@ -216,7 +212,7 @@ def assert_engine(trainer: PackedTrainer, config: SftConfig) -> None:
         stage = trainer.model_wrapped.zero_optimization_stage() if name == "DeepSpeedEngine" else "-"
         name = f"{name} at stage {stage}"
     else:
-        wanted = "DistributedDataParallel" if trainer.args.world_size > 1 else type(trainer.model).__name__
+        wanted = "DistributedDataParallel" if torch.distributed.is_initialized() else type(trainer.model).__name__
     if name != wanted:
         raise ModelError(f"deepspeed={config.deepspeed} should run {wanted}, but {name} runs")
 

@@ -12,4 +12,4 @@ from knowcoder.config import PretrainConfig
 from knowcoder.train.launch import join
 
 settings = msgspec.convert(json.loads(Path(sys.argv[1]).read_text()), PretrainConfig)
-sys.exit(join("pretrain", "pretrain", settings, {"model": settings.model, "data": settings.data}))
+join("pretrain", "pretrain", settings, {"model": settings.model, "data": settings.data})

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -48,6 +50,44 @@ def test_the_printed_command_is_the_one_that_runs(config: PretrainConfig, capsys
     facts = jsonl.read_json(run_dir / launch.FACTS)
     assert (facts["steps"], facts["pp"], facts["dp"]) == (2, 2, 1)
     assert (run_dir / "latest").read_text() == "step2"
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_a_rank_finds_wrong_is_said_once_and_the_output_stays_free(
+    processes: int, config: PretrainConfig, tmp_path: Path
+) -> None:
+    words = [f"model={config.model}", f"data={config.data}", f"output={tmp_path / 'run'}", "precision=fp32"]
+    words += ["optimizer=muon", "tuning=lora", "steps=1", "global_batch=2", "micro_batch=1"]
+    words += [f"parallel.processes={processes}"]
+    done = _command("sft", *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith("knowcoder sft: error: optimizer=muon is for tuning=full")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_verb_prints_nothing_that_libraries_say(config: PretrainConfig, tmp_path: Path) -> None:
+    words = [f"model={config.model}", f"data={config.data}", f"output={tmp_path / 'run'}", "precision=fp32"]
+    words += ["tuning=lora", "lora.rank=2", "steps=1", "global_batch=2", "micro_batch=1"]
+    done = _command("sft", *words)
+    assert done.returncode == 0, done.stderr
+    assert not re.search("warn|deprecat|accelerator|Loading|[Ww]riting", done.stdout + done.stderr)
+    assert done.stdout.splitlines()[-1].startswith(f"{tmp_path / 'run'}: tuning lora, 1 steps")
+    assert artefact.require(tmp_path / "run", "adapter", key="adapter").facts["engine"] == "PeftModelForCausalLM"
+
+
+def test_keys_that_do_not_go_together_are_refused_before_anything_is_written() -> None:
+    settings = PretrainConfig(global_batch=6, micro_batch=4, parallel=ParallelConfig(pp=2, processes=2))
+    with pytest.raises(ConfigError, match="global_batch=6 is not a multiple"):
+        launch.check(settings)
+
+
+def _command(*words: str) -> subprocess.CompletedProcess[str]:
+    """The command as a user gives it, without settings that would hide anything."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DS_")}
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    words = (sys.executable, "-m", "knowcoder.cli", *words)
+    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def _dry(config: PretrainConfig) -> PretrainConfig:

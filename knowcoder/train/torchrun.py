@@ -1,0 +1,29 @@
+"""torchrun without its own account of a failed rank: `python -m knowcoder.train.torchrun ARGUMENTS`.
+
+What went wrong the rank has said itself; the exit code is the rank's.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from torch.distributed import run
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+
+def main() -> int:
+    """Run torchrun with this process's arguments."""
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    try:
+        run.main()
+    except ChildFailedError as error:
+        return error.get_first_failure()[1].exitcode
+    except SignalException as stopped:
+        return 128 + stopped.sigval
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
