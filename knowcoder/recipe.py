@@ -6,7 +6,7 @@ folder in ``configs`` (``${configs:NAME}``) or choose between two values (``${if
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,9 +49,11 @@ def load(run: config.RunConfig) -> Recipe:
     return Recipe(path.stem, output, tuple(stages))
 
 
-def run(settings: config.RunConfig) -> int:
+def run(settings: config.RunConfig) -> None:
     """Run the stages of a recipe in order; those that are up to date are skipped."""
     loaded = load(settings)
+    if not settings.dry_run:
+        stages.checked_inputs(settings)
     seconds: dict[str, float] = {}
     for number, stage in enumerate(loaded.stages, 1):
         head = f"[{number}/{len(loaded.stages)}] {stage.name}"
@@ -69,7 +71,6 @@ def run(settings: config.RunConfig) -> int:
         seconds[stage.name] = manifest.seconds if manifest else 0.0
     if seconds:
         print(_ending(loaded.stages[-1], seconds))
-    return 0
 
 
 def _run_stage(verb: str, settings: Any, before: artefact.Manifest | None) -> None:
@@ -114,6 +115,7 @@ def _read(path: Path, run: config.RunConfig, output: Path) -> dict[str, Any]:
     OmegaConf.register_new_resolver("if", lambda condition, yes, no: yes if condition else no, replace=True)
     try:
         loaded: Any = OmegaConf.load(path)
+        _check(path, loaded, run)
         needs = [key for key in loaded.get("needs", []) if not getattr(run, key)]
         if needs and not run.dry_run:
             raise ConfigError(f"recipe {path.stem} needs {', '.join(f'{key}=' for key in needs)}")
@@ -123,11 +125,28 @@ def _read(path: Path, run: config.RunConfig, output: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
 
 
-def _wanted(entry: dict[str, Any]) -> bool:
-    return bool(entry.get("when", True))
+def _check(path: Path, recipe: Any, run: config.RunConfig) -> None:
+    """Refuse what a recipe says that nobody would read, and keys of `run` that the recipe would not read."""
+    if not isinstance(recipe, Mapping) or not isinstance(recipe.get("stages"), Mapping):
+        raise ConfigError(f"{path}: needs `stages:` and under it a stage on each line, NAME: {{verb: ..., keys: ...}}")
+    for name, entry in recipe.stages.items():
+        if unknown := sorted(set(entry or {}) - {"verb", "keys", "when", "smoke"}):
+            raise ConfigError(f"{path}: stage {name}: {unknown[0]!r} is none of verb, keys, when, smoke")
+        verb = (entry or {}).get("verb", name)
+        if verb not in config.VERB_KEYS or not hasattr(stages, verb):
+            raise ConfigError(f"{path}: stage {name}: there is no verb {verb!r}; knowcoder --help lists them")
+    text = path.read_text()
+    for key in ("data_root", "model"):
+        if getattr(run, key) and f"run:{key}" not in text:
+            raise ConfigError(f"{key}={getattr(run, key)}: recipe {path.stem} does not use it; leave it out")
 
 
-def _stage(name: str, entry: dict[str, Any], run: config.RunConfig, output: Path) -> Stage:
+def _wanted(entry: dict[str, Any] | None) -> bool:
+    return bool((entry or {}).get("when", True))
+
+
+def _stage(name: str, entry: dict[str, Any] | None, run: config.RunConfig, output: Path) -> Stage:
+    entry = entry or {}
     verb = entry.get("verb", name)
     keys = {**(entry.get("keys") or {}), "output": str(output / name)}
     if run.size == "smoke":

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from knowcoder import config, recipe
-from knowcoder.errors import ConfigError
+from knowcoder.errors import ArtefactError, ConfigError
 
 
 def load(*words: str) -> recipe.Recipe:
@@ -56,6 +56,33 @@ def test_a_wrong_key_is_named_with_its_stage(tmp_path: Path) -> None:
     path.write_text("stages:\n  first:\n    verb: world\n    keys: {sentence: 3}\n")
     with pytest.raises(ConfigError, match="stage first: unknown key 'sentence'; did you mean sentences"):
         load(f"recipe={path}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("hello: 1", "needs `stages:`"),
+        ("stages: [world]", "needs `stages:`"),
+        ("stages:\n  wrld:", "there is no verb 'wrld'"),
+        ("stages:\n  first: {verb: env2}", "stage first: there is no verb 'env2'"),
+        ("stages:\n  world: {kyes: {seed: 1}}", "stage world: 'kyes' is none of verb, keys"),
+    ],
+)
+def test_what_a_recipe_cannot_say_is_named(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        load(f"recipe={path}")
+
+
+def test_a_key_that_the_recipe_does_not_use_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="recipe demo does not use it"):
+        load("recipe=demo", f"model={tmp_path}")
+
+
+def test_data_that_is_not_there_is_said_before_the_first_stage(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="data_root=nowhere: no such file or folder"):
+        recipe.run(config.load("run", ["recipe=real", "data_root=nowhere", f"output={tmp_path}"]))
 
 
 def test_a_reference_to_nothing_is_an_error(tmp_path: Path) -> None:
