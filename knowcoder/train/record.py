@@ -1,4 +1,4 @@
-"""What a training run leaves behind: run.json, metrics.jsonl, one log per rank, and what `log_to` names."""
+"""What a training run leaves behind: run.json, metrics.jsonl and its picture, one log per rank, what `log_to` names."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from knowcoder import artefact, jsonl
-from knowcoder.config import TrainConfig
+from knowcoder.config import TrainConfig, changed
 from knowcoder.errors import ConfigError
 from knowcoder.packing.pack import IGNORED
+from knowcoder.train.page import training_page
 
 RUN = "run.json"
 METRICS = "metrics.jsonl"
+PAGE = "training.html"
 LOGS = "logs"
 #: How a sample shows what is trained.
 TRAINED = ("\u27e6", "\u27e7")
@@ -65,6 +67,8 @@ class Record:
             self._bar.close()
         for _, close in self._writers:
             close()
+        if self._continued:
+            self._draw()
         if self._handler is not None:
             logging.getLogger().removeHandler(self._handler)
             self._handler.close()
@@ -91,6 +95,11 @@ class Record:
         if self._rank == 0:
             tqdm.write(text, file=sys.stdout)
             sys.stdout.flush()
+
+    def _draw(self) -> None:
+        facts = dict(word.split("=", 1) for word in changed(self._config))
+        page = training_page(self._run_dir / METRICS, self._run_dir.name, facts)
+        (self._run_dir / PAGE).write_text(page, encoding="utf-8")
 
     def _drop_lines_from(self, step: int) -> None:
         """Forget what a cut-off run had measured after its last checkpoint: those steps are done again."""

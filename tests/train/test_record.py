@@ -32,6 +32,26 @@ def test_a_resumed_run_measures_each_step_once(tmp_path: Path) -> None:
     assert [(line["step"], line["loss"]) for line in lines(tmp_path)] == [(1, 1.0), (2, 1.0), (3, 2.0), (4, 2.0)]
 
 
+def test_a_run_leaves_its_picture_even_when_it_fails(tmp_path: Path) -> None:
+    def fail() -> None:
+        with Record(tmp_path, PretrainConfig(steps=4, learning_rate=0.125)) as record:
+            for step in (1, 2):
+                record.step({"step": step, "loss": 3.0 - step})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    page = (tmp_path / "training.html").read_text()
+    assert page.count("<polyline") == 1
+    assert "<dt>learning_rate</dt><dd>0.125</dd>" in page
+
+
+def test_a_run_without_a_step_has_no_picture(tmp_path: Path) -> None:
+    with Record(tmp_path, PretrainConfig(steps=4)):
+        pass
+    assert not (tmp_path / "training.html").exists()
+
+
 def test_other_ranks_only_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "3")
     with Record(tmp_path, PretrainConfig()) as record:
