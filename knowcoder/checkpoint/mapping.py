@@ -7,19 +7,20 @@ is one file of a pipeline checkpoint; inside it a tensor is named as its module 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from knowcoder.errors import ModelError
 
 Shape = tuple[int, ...]
-
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
 
 @dataclass(frozen=True)
 class PieceMap:
@@ -39,6 +40,18 @@ class PieceMap:
     def num_layers(self) -> int:
         """Count the decoder layers."""
         return len(self.modules) - 3
+
+    def sizes(self) -> list[int]:
+        """Count the parameters of every piece; a tied head has none of its own."""
+        return [sum(math.prod(shape) for shape in shapes.values()) for shapes in self.shapes]
+
+    def costs(self) -> list[int]:
+        """Count the parameters that every token is multiplied with, by piece: what stages are balanced by.
+
+        An embedding is looked up, which costs nothing; a tied head costs what its own weight would.
+        """
+        embedding, *layers, head = self.sizes()
+        return [0, *layers, embedding if self.tied else head]
 
     def hf_name(self, piece: int, name: str) -> str:
         """Return the Hugging Face name of tensor `name` of piece number `piece`."""
@@ -84,19 +97,6 @@ def read_config(folder: Path) -> PreTrainedConfig:
         ) from error
 
 
-def meta_model(config: PreTrainedConfig) -> PreTrainedModel:
-    """Return the causal model of a configuration without memory for its weights.
-
-    Raises:
-        ModelError: transformers has no causal language model of this type.
-    """
-    try:
-        with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config)
-    except ValueError as error:
-        raise ModelError(f"model type {config.model_type}: {str(error).splitlines()[0]}") from error
-
-
 def load_model(folder: str | Path, dtype: torch.dtype) -> PreTrainedModel:
     """Load a causal language model, whole: transformers would fill what is missing with random numbers.
 
@@ -111,6 +111,19 @@ def load_model(folder: str | Path, dtype: torch.dtype) -> PreTrainedModel:
     if missing := info["missing_keys"]:
         raise ModelError(f"model={folder}: its weights lack {_few(missing)}; copy or convert it again")
     return model
+
+
+def meta_model(config: PreTrainedConfig) -> PreTrainedModel:
+    """Return the causal model of a configuration without memory for its weights.
+
+    Raises:
+        ModelError: transformers has no causal language model of this type.
+    """
+    try:
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config)
+    except ValueError as error:
+        raise ModelError(f"model type {config.model_type}: {str(error).splitlines()[0]}") from error
 
 
 def piece_map(model: PreTrainedModel) -> PieceMap:

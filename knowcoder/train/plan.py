@@ -50,7 +50,7 @@ def plan(config: PretrainConfig | SftConfig) -> str:
         )
     lines = [
         f"processes      {count} on this machine: {stages} stages x {data_parallel} data-parallel",
-        f"parameters     {sum(_sizes(mapping)):,}",
+        f"parameters     {sum(mapping.sizes()):,}",
         *_stages(mapping, stages, config, data_parallel),
         f"step           {config.global_batch} rows = {data_parallel} ranks x {micro_batches} micro-batches x "
         f"{config.micro_batch} rows; {config.global_batch * rows.max_length:,} places for tokens",
@@ -65,12 +65,12 @@ def plan(config: PretrainConfig | SftConfig) -> str:
 
 def _stages(mapping: PieceMap, stages: int, config: PretrainConfig | SftConfig, data_parallel: int) -> list[str]:
     """Return a line per stage: its pieces, parameters and memory without activations."""
-    sizes = _sizes(mapping)
+    sizes = mapping.sizes()
     if mapping.tied:
         sizes[-1] = sizes[0]  # the last stage has a copy of the embedding
     lines = []
     per_parameter = _WEIGHT_BYTES[config.precision] + _GRADIENT_BYTES[config.precision]
-    for stage, (start, stop) in enumerate(_cuts(sizes, stages)):
+    for stage, (start, stop) in enumerate(_cuts(mapping.costs(), stages)):
         held = sum(sizes[start:stop]) - (sizes[0] if mapping.tied and stages == 1 else 0)
         memory = held * (per_parameter + _OPTIMIZER_BYTES / data_parallel)
         lines.append(
@@ -80,23 +80,9 @@ def _stages(mapping: PieceMap, stages: int, config: PretrainConfig | SftConfig, 
     return lines
 
 
-def _cuts(sizes: list[int], stages: int) -> list[tuple[int, int]]:
+def _cuts(costs: list[int], stages: int) -> list[tuple[int, int]]:
     """Return first and last-plus-one piece of each stage, as the pipeline module cuts them."""
     from deepspeed.runtime.utils import partition_balanced
 
-    bounds = partition_balanced(weights=sizes, num_parts=stages)
+    bounds = partition_balanced(weights=costs, num_parts=stages)
     return list(pairwise(bounds))
-
-
-def _sizes(mapping: PieceMap) -> list[int]:
-    """Return the parameters of every piece; a tied head has none."""
-    counts = []
-    for shapes in mapping.shapes:
-        total = 0
-        for shape in shapes.values():
-            size = 1
-            for dimension in shape:
-                size *= dimension
-            total += size
-        counts.append(total)
-    return counts

@@ -240,6 +240,12 @@ def build_pipeline(source: Path, config: PretrainConfig) -> tuple[Any, HeadLoss]
     """
     from deepspeed.pipe import LayerSpec, PipelineModule, TiedLayerSpec
 
+    class Stages(PipelineModule):
+        """Cut by what its pieces cost per token; DeepSpeed would build every piece to count its parameters."""
+
+        def _count_layer_params(self) -> list[int]:
+            return skeleton.map.costs()
+
     model_config = read_config(find_step(source)[0] if is_pipeline(source) else source)
     check_pieces(model_config)
     device = f"cuda:{os.environ['LOCAL_RANK']}" if torch.cuda.is_available() else "cpu"
@@ -256,7 +262,7 @@ def build_pipeline(source: Path, config: PretrainConfig) -> tuple[Any, HeadLoss]
         tie = partial(TiedLayerSpec, _TIED, kinds[0], skeleton, 0, tied_weight_attr="inner.weight")
         specs[0], specs[-1] = tie(), tie(forward_fn=loss.tied)
     with _quiet(), torch.no_grad():  # it sends tied weights around, which is nothing to differentiate
-        module: Any = PipelineModule(
+        module: Any = Stages(
             specs,
             num_stages=config.parallel.pp,
             partition_method="parameters",
