@@ -39,7 +39,7 @@ VERBS: dict[str, Verb] = {
     "corpus": Verb(
         "read an annotated corpus",
         "annotated sentences",
-        "knowcoder corpus format=benchmark benchmark=[crossner-ai] input=data/crossner output=outputs/ai",
+        "knowcoder corpus benchmark=[crossner-ai] input=data/crossner output=outputs/ai",
     ),
     "enrich": Verb(
         "add examples and type hints from text to a schema",
@@ -49,7 +49,7 @@ VERBS: dict[str, Verb] = {
     "init": Verb(
         "make a model with random weights and a tokenizer trained on your text",
         "a Hugging Face model",
-        "knowcoder init config=tiny-llama text=[outputs/world/corpus] output=outputs/init",
+        "knowcoder init config=tiny-llama schema=S corpus=[outputs/world/corpus] output=outputs/init",
     ),
     "samples": Verb(
         "write prompts and completions for a training phase",
