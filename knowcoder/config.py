@@ -117,7 +117,7 @@ class SchemaConfig(OutputConfig):
     output: str = key("", "folder to write; not needed where the stage only prints")
     source: str = key("json", "what INPUT is", choices=("wikidata", "kgtk", "python", "json"))
     input: str = key("", "file or folder to read", foreign=True)
-    benchmark: list[str] = key([], "take the types of these benchmarks (names in configs/benchmark)")
+    benchmark: list[str] = key([], "take the types of these benchmarks (names in configs/benchmark, or YAML files)")
     language: str = key("en", "language of labels and descriptions")
     show: str = key("", "print the concept of this name in an existing library (schema=DIR) instead of writing")
     schema: str = key("", "library that show looks in", kinds=("schema",))
@@ -127,7 +127,8 @@ class SchemaConfig(OutputConfig):
 @dataclass
 class CorpusConfig(OutputConfig):
     output: str = key("", "folder to write; not needed where the stage only prints")
-    benchmark: Names = key([], "names in configs/benchmark, which know their format; else format says it")
+    benchmark: Names = key([], "names in configs/benchmark, or YAML files like those; without any, format says it")
+    train_on_dev: Names = key([], "benchmarks whose development text becomes training text")
     format: str = key("columns", "family of format of INPUT", choices=("columns", "triples"))
     input: str = key("", "file or folder to read", foreign=True)
     source: str = key("corpus", "name of the data set, for a file that is no benchmark")

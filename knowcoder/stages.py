@@ -112,6 +112,7 @@ def _shown(library: SchemaLibrary, name: str) -> str:
 def corpus(settings: config.CorpusConfig) -> None:
     """Read an annotated corpus, or list the benchmarks."""
     from knowcoder.corpus import benchmark
+    from knowcoder.corpus.overlap import overlaps
 
     if settings.list:
         for name in benchmark.names():
@@ -120,11 +121,12 @@ def corpus(settings: config.CorpusConfig) -> None:
     _need(settings, "output", "input")
     inputs = checked_inputs(settings)
     with artefact.writing(settings.output, "corpus", settings, inputs) as output:
-        read = benchmark.read_benchmarks(settings.benchmark, settings.input) if settings.benchmark else _read(settings)
+        read = _read_benchmarks(settings) if settings.benchmark else _read(settings)
         if not any(read.splits.values()):
             raise DataError(f"input={settings.input}: no sentence in it; look at format={settings.format} and its keys")
         read.save(output.directory)
-        output.manifest.facts = _facts(read)
+        shared = overlaps(read.splits)
+        output.manifest.facts = _facts(read) | {"overlap with train": {k: asdict(v) for k, v in shared.items()}}
         counts = read.counts.values()
         output.manifest.counts = artefact.Counts(
             sum(split["read"] for split in counts),
@@ -134,6 +136,14 @@ def corpus(settings: config.CorpusConfig) -> None:
     for warning in read.warnings:
         print(f"warning: {warning}")
     print(f"{settings.output}: {_in_words({k: v['sentences'] for k, v in read.tally().items()})} sentences")
+    if "test" in shared:
+        print(f"test: {shared['test']}")
+
+
+def _read_benchmarks(settings: config.CorpusConfig) -> Corpus:
+    from knowcoder.corpus.benchmark import read_benchmarks
+
+    return read_benchmarks(settings.benchmark, settings.input, settings.train_on_dev)
 
 
 def _read(settings: config.CorpusConfig) -> Corpus:

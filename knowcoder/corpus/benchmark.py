@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar
 
 import msgspec
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from knowcoder.config import configs_dir
 from knowcoder.corpus.columns import ColumnKeys, read_columns
 from knowcoder.corpus.reading import Corpus, Reading, join
 from knowcoder.corpus.sentence import LabelSet, Sentence
+from knowcoder.corpus.span_layout import SpanKeys
+from knowcoder.corpus.spans import EventClass, SpanClasses, read_spans
 from knowcoder.corpus.triples import TripleKeys, read_triples, signatures_of
 from knowcoder.errors import ConfigError
-from knowcoder.schema.concepts import Concept, EntityType, RelationType
+from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType, Role
 from knowcoder.schema.json_source import read_json
+from knowcoder.schema.naming import role_name
 from knowcoder.schema.source import name_concepts, unite
 
 
@@ -39,6 +44,25 @@ class Label(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     description: str = ""
     examples: tuple[str, ...] = ()
     parent: str = ""
+
+
+class RelationLabel(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What a relation label means; ``head`` and ``tail`` are entity labels of the data set, none for any entity."""
+
+    name: str
+    id: str = ""
+    description: str = ""
+    head: tuple[str, ...] = ()
+    tail: tuple[str, ...] = ()
+
+
+class EventLabel(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What an event label means; ``roles``: label of the role -> entity labels that fill it, none for any entity."""
+
+    name: str
+    id: str = ""
+    description: str = ""
+    roles: dict[str, tuple[str, ...]] = {}
 
 
 class Split(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -59,6 +83,7 @@ class Benchmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
         parts: where the data set falls into parts with a label set each: part -> how its files spell it.
         ontology: path of a part's ontology, which gives its types; else ``labels`` does.
         labels: label in the data -> class; with an ontology, what shall differ from it.
+        relations, events: the same for those kinds.
         verified: whether the counts were seen on the real files.
     """
 
@@ -67,12 +92,14 @@ class Benchmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     homepage: str
     obtain: str
     folder: str
-    format: Literal["columns", "triples"]
+    format: Literal["columns", "triples", "spans"]
     splits: dict[str, Split]
     keys: dict[str, Any] = {}
     parts: dict[str, str] = msgspec.field(default_factory=lambda: {"": ""})
     ontology: str = ""
     labels: dict[str, Label] = {}
+    relations: dict[str, RelationLabel] = {}
+    events: dict[str, EventLabel] = {}
     language: str = "en"
     verified: bool = False
 
@@ -83,23 +110,51 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Benchmark:
-    """Read the description of a benchmark.
+    """Read the description of a benchmark: a name, or the path of such a YAML file.
 
     Raises:
         ConfigError: there is none of this name, or its file is malformed.
     """
-    path = configs_dir() / "benchmark" / f"{name}.yaml"
-    if name not in names():
-        raise ConfigError(f"benchmark {name!r} is not known; there are: {', '.join(names())}")
+    path = Path(name) if name.endswith(".yaml") else configs_dir() / "benchmark" / f"{name}.yaml"
+    if not path.is_file():
+        raise ConfigError(f"benchmark {name!r} is not known; there are: {', '.join(names())}, or give a YAML file")
     try:
         return msgspec.convert(OmegaConf.to_container(OmegaConf.load(path)), Benchmark)
-    except (OmegaConfBaseException, msgspec.ValidationError) as error:
+    except (OmegaConfBaseException, YAMLError, msgspec.ValidationError) as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def read_benchmarks(chosen: Sequence[str], path: str | Path) -> Corpus:
-    """Read several benchmarks as one corpus; their sources and label sets stay apart."""
-    return join([read_benchmark(name, path) for name in chosen])
+def read_benchmarks(chosen: Sequence[str], path: str | Path, train_on_dev: Sequence[str] = ()) -> Corpus:
+    """Read several benchmarks as one corpus; their sources and label sets stay apart.
+
+    Args:
+        train_on_dev: those of them whose development text becomes training text.
+
+    Raises:
+        ConfigError: ``train_on_dev`` names one that is not among them or has no development text.
+    """
+    if unread := sorted(set(train_on_dev) - set(chosen)):
+        raise ConfigError(f"train_on_dev: {unread[0]} is not among the benchmarks that are read")
+    corpora = {name: read_benchmark(name, path) for name in chosen}
+    for name in train_on_dev:
+        corpora[name] = _dev_as_train(name, corpora[name])
+    return join(list(corpora.values()))
+
+
+def _dev_as_train(name: str, corpus: Corpus) -> Corpus:
+    if "dev" not in corpus.splits:
+        raise ConfigError(f"train_on_dev: {name} has no split dev; it has: {', '.join(corpus.splits)}")
+    counts = Counter(corpus.counts.get("train", {}))
+    counts.update(corpus.counts["dev"])
+    train = corpus.splits.get("train", []) + corpus.splits["dev"]
+    return replace(
+        corpus,
+        splits={"train": train} | {split: found for split, found in corpus.splits.items() if split not in _TRAINING},
+        counts={"train": dict(counts)} | {split: own for split, own in corpus.counts.items() if split not in _TRAINING},
+    )
+
+
+_TRAINING = ("train", "dev")
 
 
 def read_benchmark(name: str, path: str | Path) -> Corpus:
@@ -131,7 +186,7 @@ def schema_of(name: str, path: str | Path = "") -> list[Concept]:
     """The types of a benchmark: from its labels, or from its ontologies under ``path``, which only those need."""
     benchmark = load(name)
     if not benchmark.ontology:
-        return [_entity_type(key, label, benchmark) for key, label in benchmark.labels.items()]
+        return _labelled(benchmark)
     folder = (_root(benchmark, path) / benchmark.ontology).parent
     given = {key: label.name for key, label in benchmark.labels.items()}
     return [replace(concept, name=given.get(concept.id, concept.name)) for concept in read_json(folder).concepts]
@@ -164,7 +219,7 @@ def _parts(name: str, benchmark: Benchmark, root: Path) -> list[_Part]:
         if benchmark.ontology:
             ontology = read_json(root / benchmark.ontology.format(part=spelled))
             own = [replace(concept, name=names[concept.id]) for concept in ontology.concepts]
-        parts.append(_Part(f"{name}-{part}" if part else name, spelled, own))
+        parts.append(_Part("-".join(filter(None, (Path(name).stem, part))), spelled, own))
     return parts
 
 
@@ -173,29 +228,35 @@ def _read(
 ) -> Iterator[Sentence]:
     file = root / layout.path.format(part=part.spelled)
     keys = benchmark.keys | layout.keys
+    about: _About = {"source": part.source, "split": split, "language": benchmark.language, "reading": reading}
+    if benchmark.format == "triples":
+        return read_triples(file, _keys(keys, TripleKeys), signatures_of(part.concepts), **about)
     if benchmark.format == "columns":
-        classes = {key: label.name for key, label in benchmark.labels.items()}
-        return read_columns(
-            file,
-            _keys(keys, ColumnKeys),
-            classes,
-            source=part.source,
-            split=split,
-            language=benchmark.language,
-            reading=reading,
-        )
-    return read_triples(
-        file,
-        _keys(keys, TripleKeys),
-        signatures_of(part.concepts),
-        source=part.source,
-        split=split,
-        language=benchmark.language,
-        reading=reading,
+        return read_columns(file, _keys(keys, ColumnKeys), _classes(benchmark).entities, **about)
+    return read_spans(file, _keys(keys, SpanKeys), _classes(benchmark), **about)
+
+
+class _About(TypedDict):
+    """What every reader is told of the sentences that it yields."""
+
+    source: str
+    split: str
+    language: str
+    reading: Reading
+
+
+def _classes(benchmark: Benchmark) -> SpanClasses:
+    return SpanClasses(
+        {key: label.name for key, label in benchmark.labels.items()},
+        {key: label.name for key, label in benchmark.relations.items()},
+        {
+            key: EventClass(label.name, {role: role_name(role) for role in label.roles})
+            for key, label in benchmark.events.items()
+        },
     )
 
 
-K = TypeVar("K", ColumnKeys, TripleKeys)
+K = TypeVar("K", ColumnKeys, TripleKeys, SpanKeys)
 
 
 def _keys(values: Mapping[str, Any], kind: type[K]) -> K:
@@ -215,19 +276,35 @@ def _root(benchmark: Benchmark, path: str | Path) -> Path:
     raise ConfigError(f"{path}: neither {first} nor {benchmark.folder}/{first} is there; to get it: {benchmark.obtain}")
 
 
-def _entity_type(key: str, label: Label, benchmark: Benchmark) -> EntityType:
-    parent = benchmark.labels.get(label.parent)
-    if label.parent and parent is None:
-        raise ConfigError(f"{benchmark.title}: the parent {label.parent!r} of {key!r} is no label of this data set")
-    return EntityType(
-        id=label.id or key,
-        name=label.name,
-        label=re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label.name).lower(),
-        aliases=(key,),
-        description=label.description,
-        examples=label.examples,
-        parent=(parent.id or label.parent) if parent else None,
-    )
+def _labelled(benchmark: Benchmark) -> list[Concept]:
+    """The types that the label maps describe."""
+
+    def ids(labels: Iterable[str]) -> tuple[str, ...]:
+        if unknown := sorted(set(labels) - benchmark.labels.keys()):
+            raise ConfigError(f"{benchmark.title}: {unknown[0]!r} is named as a type and is no label of this data set")
+        return tuple(benchmark.labels[label].id or label for label in labels)
+
+    concepts: list[Concept] = []
+    for key, label in benchmark.labels.items():
+        (parent,) = ids([label.parent]) if label.parent else (None,)
+        concepts.append(EntityType(**_named(key, label), examples=label.examples, parent=parent))
+    for key, relation in benchmark.relations.items():
+        concepts.append(RelationType(**_named(key, relation), head=ids(relation.head), tail=ids(relation.tail)))
+    for key, event in benchmark.events.items():
+        roles = tuple(Role(name=role_name(role), types=ids(types)) for role, types in event.roles.items())
+        concepts.append(EventType(**_named(key, event), roles=roles))
+    return concepts
+
+
+def _named(key: str, label: Label | RelationLabel | EventLabel) -> dict[str, Any]:
+    """What types of every kind have."""
+    return {
+        "id": label.id or key,
+        "name": label.name,
+        "label": re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label.name).lower(),
+        "aliases": (key,),
+        "description": label.description,
+    }
 
 
 def _label_set(concepts: Iterable[Concept]) -> LabelSet:
@@ -235,6 +312,7 @@ def _label_set(concepts: Iterable[Concept]) -> LabelSet:
     return LabelSet(
         entities=tuple(concept.name for concept in concepts if isinstance(concept, EntityType)),
         relations=tuple(concept.name for concept in concepts if isinstance(concept, RelationType)),
+        events=tuple(concept.name for concept in concepts if isinstance(concept, EventType)),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from knowcoder.corpus.reading import Reading
+from knowcoder.corpus.reading import Reading, Unusable
 from knowcoder.corpus.sentence import Mention, Sentence
 from knowcoder.errors import DataError
 
@@ -86,12 +86,12 @@ def read_columns(
         )
 
 
-class _Malformed(Exception):
+class _Malformed(Unusable):
     """Why a sentence is rejected; ``row`` counts from the sentence's first line."""
 
     def __init__(self, row: int, reason: str, value: str) -> None:
-        super().__init__(reason)
-        self.row, self.reason, self.value = row, reason, value
+        super().__init__(reason, value)
+        self.row = row
 
 
 def read_labels(path: str | Path, keys: ColumnKeys) -> list[str]:

@@ -24,11 +24,20 @@ class Reject:
     value: str = ""
 
 
+class Unusable(Exception):
+    """Why a reader leaves out the unit that it is at; caught where the unit is counted."""
+
+    def __init__(self, reason: str, value: str) -> None:
+        super().__init__(reason)
+        self.reason, self.value = reason, value
+
+
 @dataclass(slots=True)
 class Reading:
     """The account that a reader keeps while it yields sentences.
 
-    A unit is what one record of the format says: a sentence of a column file, a triple of a triple file.
+    A unit is what one record of the format says: a sentence of a column file, a triple of a triple file, an
+    annotation of a file with spans.
 
     Attributes:
         kept: units that reached the corpus; every unit read is either kept or rejected.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from knowcoder import jsonl
-from knowcoder.corpus.reading import Reading
+from knowcoder.corpus.reading import Reading, Unusable
 from knowcoder.corpus.search import search
 from knowcoder.corpus.sentence import Mention, Relation, Sentence
 from knowcoder.schema.concepts import Concept, RelationType
@@ -77,7 +77,7 @@ def read_triples(
             try:
                 annotated.add(_relation(triple, keys, relations, text, reading))
                 reading.kept += 1
-            except _Unusable as error:
+            except Unusable as error:
                 reading.reject(path, line, error.reason, error.value)
     reading.texts += len(texts)
     for number, (text, annotated) in enumerate(texts.items(), 1):
@@ -110,19 +110,13 @@ def signatures_of(concepts: Iterable[Concept]) -> dict[str, Signature]:
     return signatures
 
 
-class _Unusable(Exception):
-    def __init__(self, reason: str, value: str) -> None:
-        super().__init__(reason)
-        self.reason, self.value = reason, value
-
-
 @dataclass(slots=True)
 class _Annotated:
     relations: dict[Relation, None] = field(default_factory=dict)  # a set that keeps its order
 
     def add(self, relation: Relation) -> None:
         if relation in self.relations:
-            raise _Unusable("triple said twice", f"{relation.head.text} | {relation.type} | {relation.tail.text}")
+            raise Unusable("triple said twice", f"{relation.head.text} | {relation.type} | {relation.tail.text}")
         self.relations[relation] = None
 
     def entities(self) -> tuple[Mention, ...]:
@@ -137,10 +131,10 @@ def _relation(
 ) -> Relation:
     head, name, tail = (str(triple.get(key) or "").strip() for key in (keys.head, keys.relation, keys.tail))
     if not (head and name and tail):
-        raise _Unusable("field missing", " | ".join((head, name, tail)))
+        raise Unusable("field missing", " | ".join((head, name, tail)))
     signature = relations.get(name)
     if signature is None:
-        raise _Unusable("relation not in the ontology", name)
+        raise Unusable("relation not in the ontology", name)
     head_mention, head_exact = _locate(head, signature.head, text, None, "head")
     tail_mention, tail_exact = _locate(tail, signature.tail, text, head_mention, "tail")
     reading.repaired += (not head_exact) + (not tail_exact)
@@ -152,4 +146,4 @@ def _locate(name: str, kind: str, text: str, other: Mention | None, role: str) -
     for start, end, status in search(name, text):
         if other is None or end <= (other.start or 0) or start >= (other.end or 0):
             return Mention(kind, text[start:end], start, end), status == "exact"
-    raise _Unusable(f"{role} not in the sentence", name)
+    raise Unusable(f"{role} not in the sentence", name)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from knowcoder.codec.answer import build_answer
+from knowcoder.codec.parse import Offer, parse_answer
 from knowcoder.corpus import benchmark
 from knowcoder.corpus.reading import Corpus
 from knowcoder.errors import ConfigError
+from knowcoder.schema.concepts import RelationType
+from knowcoder.schema.render import Style
 from knowcoder.schema.source import library_of
+from knowcoder.score.metrics import score
+from knowcoder.score.prediction import Prediction
 
 # Sentences and entities of train, dev and test, as the data set's files have them.
 CROSSNER = {
@@ -25,6 +32,8 @@ def assert_offsets_hold(corpus: Corpus) -> None:
     for sentences in corpus.splits.values():
         for sentence in sentences:
             arguments = [mention for relation in sentence.relations for mention in (relation.head, relation.tail)]
+            for event in sentence.events:
+                arguments += [event.trigger, *(argument.mention for argument in event.arguments)]
             for mention in (*sentence.entities, *arguments):
                 assert sentence.text[mention.start : mention.end] == mention.text
 
@@ -34,7 +43,8 @@ def test_every_file_is_complete(name: str) -> None:
     described = benchmark.load(name)
     assert described.verified
     assert all(layout.expected for layout in described.splits.values())
-    assert all(label.description.endswith(".") for label in described.labels.values() if not described.ontology)
+    labels = [*described.labels.values(), *described.relations.values(), *described.events.values()]
+    assert all(label.description.endswith(".") for label in labels if not described.ontology)
 
 
 @pytest.mark.parametrize("name", CROSSNER)
@@ -66,11 +76,123 @@ def test_text2kg_has_the_published_counts(data_root: Path) -> None:
     assert_offsets_hold(corpus)
 
 
+# Sentences, entities, relations, events, arguments kept and arguments left out, by split.
+SPANS = {
+    "conll04": {
+        "train": (922, 3377, 1283, 0, 0, 0),
+        "dev": (231, 893, 343, 0, 0, 0),
+        "test": (288, 1079, 422, 0, 0, 0),
+    },
+    "wikievents": {"dev": (378, 2256, 0, 345, 426, 2), "test": (492, 2673, 0, 364, 560, 3)},
+    "phee": {"train": (673, 0, 0, 704, 3649, 225), "test": (288, 0, 0, 299, 1504, 55)},
+}
+KINDS = ("sentences", "entities", "relations", "events", "arguments", "rejected")
+
+
+@pytest.mark.parametrize("name", SPANS)
+def test_files_with_spans_have_the_published_counts(name: str, data_root: Path) -> None:
+    corpus = benchmark.read_benchmark(name, data_root)
+    assert corpus.warnings == []
+    tally = corpus.tally()
+    assert {split: tuple(tally[split][kind] for kind in KINDS) for split in tally} == SPANS[name]
+    for counts in tally.values():
+        assert counts["read"] == counts["kept"] + counts["rejected"]
+        assert counts["kept"] == sum(counts[kind] for kind in KINDS[1:5])
+    reasons = {reject.reason for reject in corpus.rejects}
+    expected = {
+        "wikievents": {"argument in another sentence"},
+        "phee": {"event within an event", "mention in pieces", "argument said twice"},
+    }
+    assert reasons == expected.get(name, set())
+    offered = corpus.labels[name]
+    for sentences in corpus.splits.values():
+        for sentence in sentences:
+            for task in sentence.tasks:
+                assert set(sentence.classes(task)) <= set(offered.of(task))
+    assert_offsets_hold(corpus)
+
+
+def test_no_abstract_stands_on_both_sides_of_the_cut(data_root: Path) -> None:
+    records = map(json.loads, (data_root / "phee" / "dev.jsonl").open())
+    abstracts = {record["context"]: record["id"].rsplit("_", 1)[0] for record in records}
+    splits = benchmark.read_benchmark("phee", data_root).splits.values()
+    train, test = ({abstracts[sentence.text] for sentence in sentences} for sentences in splits)
+    assert not train & test
+
+
+@pytest.mark.parametrize("name", SPANS)
+def test_gold_as_answers_scores_one(name: str, data_root: Path) -> None:
+    library = library_of(benchmark.schema_of(name, data_root))
+    corpus = benchmark.read_benchmark(name, data_root)
+    sentences = corpus.splits["test"]
+    predictions = []
+    for sentence in sentences:
+        for task in sentence.tasks:
+            offered = corpus.labels[name].of(task)
+            answer = parse_answer(
+                build_answer(task, sentence.annotations, offered, library, Style()), Offer.of(library, offered), task
+            )
+            assert answer.problems == ()
+            predictions.append(Prediction(id=sentence.id, task=task, source=name, annotations=answer.annotations))
+    tasks = score(sentences, predictions, corpus.labels).tasks
+    assert {task: found.columns["strict"].f1 for task, found in tasks.items()} == dict.fromkeys(sentences[0].tasks, 1)
+
+
+def test_development_text_can_be_training_text(data_root: Path) -> None:
+    plain = benchmark.read_benchmarks(["conll04", "wikievents"], data_root)
+    moved = benchmark.read_benchmarks(["conll04", "wikievents"], data_root, train_on_dev=["wikievents"])
+    sizes = {split: len(sentences) for split, sentences in moved.splits.items()}
+    assert sizes == {"train": 922 + 378, "dev": 231, "test": 288 + 492}
+    assert {split: counts["texts"] for split, counts in moved.counts.items()} == sizes
+    assert (moved.labels, moved.rejects) == (plain.labels, plain.rejects)
+    with pytest.raises(ConfigError, match="no split dev"):
+        benchmark.read_benchmarks(["phee"], data_root, train_on_dev=["phee"])
+    with pytest.raises(ConfigError, match="not among"):
+        benchmark.read_benchmarks(["phee"], data_root, train_on_dev=["conll04"])
+
+
+OWN = """
+title: Own
+licence: ours
+homepage: none
+obtain: it is here
+folder: own
+format: spans
+keys: {text: text, entities: mentions, relations: facts}
+splits: {train: {path: a.jsonl}}
+labels: {person: {name: Human, id: Q5}, town: {name: Town, parent: place}, place: {name: Place}}
+relations: {lives: {name: LivesIn, head: [person], tail: [HERE]}}
+"""
+
+
+def test_a_yaml_file_of_ones_own_is_a_benchmark(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(OWN.replace("HERE", "town"))
+    record = {
+        "text": "Ada in Rome",
+        "mentions": [{"type": "person", "start": 0, "end": 3}, {"type": "town", "start": 7, "end": 11}],
+        "facts": [{"type": "lives", "head": 0, "tail": {"start": 7, "end": 11}}],
+    }
+    (tmp_path / "a.jsonl").write_text(json.dumps(record))
+    corpus = benchmark.read_benchmark(str(path), tmp_path)
+    assert list(corpus.labels) == ["own"]
+    (relation,) = corpus.splits["train"][0].relations
+    assert (relation.head.type, relation.tail.type) == ("Human", "Entity")
+    concepts = {concept.id: concept for concept in benchmark.schema_of(str(path))}
+    assert concepts["town"].parent == "place"
+    assert concepts["lives"] == RelationType(
+        id="lives", name="LivesIn", label="lives in", aliases=("lives",), head=("Q5",), tail=("town",)
+    )
+    path.write_text(OWN.replace("HERE", "moon"))
+    with pytest.raises(ConfigError, match="moon"):
+        benchmark.schema_of(str(path))
+
+
 def test_all_benchmarks_share_one_library(data_root: Path) -> None:
     library = library_of(benchmark.schema_of_all(benchmark.names(), data_root))
     corpus = benchmark.read_benchmarks(benchmark.names(), data_root)
     for labels in corpus.labels.values():
-        assert all(name in library for name in (*labels.entities, *labels.relations))
+        assert all(name in library for name in (*labels.entities, *labels.relations, *labels.events))
     ids = [sentence.id for sentences in corpus.splits.values() for sentence in sentences]
     assert len(set(ids)) == len(ids)
 
