@@ -237,6 +237,11 @@ def working(directory: str | Path, kind: str, config: Any, inputs: dict[str, str
         _check_resumable(final, before, manifest)
         manifest.seconds = before.seconds
     else:
+        if before is not None and before.state == "running" and not config.overwrite:
+            raise ArtefactError(
+                f"output={final}: exists already, cut off; continue it with resume=true, or start anew with "
+                "overwrite=true"
+            )
         refuse_existing(final, config.overwrite)
         _move_aside(final)
     _make(final)

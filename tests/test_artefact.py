@@ -56,7 +56,10 @@ def test_a_long_stage_is_running_until_its_end_and_resumes_only_with_the_same_ke
     manifest = artefact.read_manifest(settings.output)
     assert manifest is not None
     assert manifest.state == "running"
-    with pytest.raises(ArtefactError, match="exists already"), artefact.working(settings.output, "p", settings, {}):
+    with (
+        pytest.raises(ArtefactError, match="continue it with resume=true"),
+        artefact.working(settings.output, "p", settings, {}),
+    ):
         pass
     other = predict(tmp_path / "out", resume=True, limit=3)
     with pytest.raises(ArtefactError, match="other values of limit"):

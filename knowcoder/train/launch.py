@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shlex
 import shutil
@@ -25,6 +26,7 @@ RESOLVED = "resolved.json"
 #: What the ranks found out, for the manifest.
 FACTS = "facts.json"
 _MISTAKE = "mistake-{}.txt"
+_PR_SET_PDEATHSIG = 1
 
 
 def is_rank() -> bool:
@@ -98,6 +100,12 @@ def start(verb: str, config: PretrainConfig | SftConfig, run_dir: Path) -> None:
         raise TrainingError(text)
     if code:
         raise TrainingError(f"{verb} ended with exit code {code}; see {run_dir}/logs, then continue with resume=true")
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that started it is gone, so that a killed run goes on nowhere (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def say_mistake(run_dir: Path, text: str) -> None:

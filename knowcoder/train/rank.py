@@ -8,12 +8,13 @@ from pathlib import Path
 from knowcoder import config, jsonl
 from knowcoder.errors import KnowcoderError
 from knowcoder.quiet import quiet
-from knowcoder.train.launch import FACTS, rank, say_mistake, work
+from knowcoder.train.launch import FACTS, end_with_parent, rank, say_mistake, work
 
 
 def main(verb: str, resolved: str) -> int:
     """Train; returns the exit code: 0, or 2 for what the user can mend."""
     quiet()
+    end_with_parent()
     settings = jsonl.read_json(resolved, config.VERB_KEYS[verb])
     run_dir = Path(resolved).parent
     try:

@@ -12,9 +12,12 @@ from torch.distributed import run
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+from knowcoder.train.launch import end_with_parent
+
 
 def main() -> int:
     """Run torchrun with this process's arguments."""
+    end_with_parent()
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     try:
         run.main()

@@ -88,8 +88,8 @@ class PackedTrainer(Trainer):
         return self.lr_scheduler
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> int:
-        """Count the trained tokens of the step over all ranks: known without asking them."""
-        return self.batches.trained_tokens(self.state.global_step)
+        """Count the trained tokens of the step over all ranks: known without asking them. A step may have none."""
+        return max(1, self.batches.trained_tokens(self.state.global_step))
 
     def compute_loss(
         self,
