@@ -13,10 +13,10 @@ from knowcoder.schema.library import SchemaLibrary
 from knowcoder.schema.render import Style, quote
 
 TASK_SENTENCES: dict[Task, str] = {
-    "NER": "Instantiate every entity of these classes that the sentence mentions.",
-    "RE": "Instantiate every relation of these classes that the sentence states.",
-    "ED": "Instantiate every event of these classes that the sentence mentions, with its trigger.",
-    "EAE": "Instantiate these events with the arguments that the sentence gives them.",
+    "NER": "Instantiate the entities.",
+    "RE": "Instantiate the relations.",
+    "ED": "Instantiate the events.",
+    "EAE": "Instantiate the events with their arguments.",
 }
 _ASKED: dict[Task, str] = {"NER": "entities", "RE": "relations", "ED": "events", "EAE": "events"}
 

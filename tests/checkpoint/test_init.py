@@ -28,7 +28,7 @@ class BornIn(Relation):
     head: Human
     tail: City | Village
 
-"""Instantiate every entity of these classes that the sentence mentions."""
+"""Instantiate the entities."""
 sentence = "{name} was born in {other}, near \\"{name}\\", on 3 May 1990."
 results = [
     {kind}("{name}"),

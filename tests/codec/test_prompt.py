@@ -65,7 +65,7 @@ def test_the_frame_of_a_prompt() -> None:
         "class Human(Entity): ...\nclass Settlement(Entity): ...\n\n"
         'class Attack(Event):\n    """Violence.\n    Examples: bombed, shelled\n    """\n'
         "    attacker: list[Human] = []\n    place: list[Settlement] = []\n    from_: list[Entity] = []\n\n"
-        '"""Instantiate these events with the arguments that the sentence gives them."""\n'
+        '"""Instantiate the events with their arguments."""\n'
         'events = [Attack("bombed")]\n'
         'sentence = "They bombed it."\n'
     )
