@@ -121,7 +121,10 @@ class SchemaConfig(OutputConfig):
     language: str = key("en", "language of labels and descriptions")
     show: str = key("", "print the concept of this name in an existing library (schema=DIR) instead of writing")
     schema: str = key("", "library that show looks in", kinds=("schema",))
-    merge: list[str] = key([], "further libraries to unite with this one", kinds=("schema",))
+    merge: list[str] = key([], "libraries to unite with this one, whose names and hints stay", kinds=("schema",))
+    only_for: list[str] = key(
+        [], "corpora: keep the types that they offer, with all that those inherit from and name", kinds=("corpus",)
+    )
 
 
 @dataclass

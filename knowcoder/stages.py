@@ -59,7 +59,7 @@ def schema(settings: config.SchemaConfig) -> None:
     """Read a schema library from a source, or show one of its types."""
     from knowcoder.corpus.benchmark import schema_of_all
     from knowcoder.schema.library import SchemaLibrary
-    from knowcoder.schema.source import SchemaSource, library_of, name_concepts, unite
+    from knowcoder.schema.source import SchemaSource, library_of, merge
 
     inputs = checked_inputs(settings)
     if settings.show:
@@ -72,10 +72,12 @@ def schema(settings: config.SchemaConfig) -> None:
         if not settings.benchmark:
             _need(settings, "input")
             source = _read_source(settings)
-        merged = [concept for other in settings.merge for concept in SchemaLibrary.load(other)]
-        library = library_of(name_concepts(unite([*source.concepts, *merged])))
+        concepts, source.counts["renamed in merging"] = merge(source.concepts, *map(SchemaLibrary.load, settings.merge))
+        library = library_of(concepts)
         if not library:
             raise DataError(f"input={settings.input}: holds no type; look at source={settings.source} and the file")
+        if settings.only_for:
+            library = _offered(library, settings.only_for)
         library.save(output.directory)
         if source.rejects:
             rejects = ({"reason": reason, "value": value} for reason, value in source.rejects)
@@ -85,6 +87,14 @@ def schema(settings: config.SchemaConfig) -> None:
             jsonl.write(output.directory / "facts.jsonl", facts)
         output.manifest.facts = _facts(library) | {"source": dict(source.counts)}
     print(f"{settings.output}: {_in_words(_facts(library))} types")
+
+
+def _offered(library: SchemaLibrary, corpora: Iterable[str]) -> SchemaLibrary:
+    """The part of a library that the label sets of corpora need."""
+    from knowcoder.corpus.reading import load_labels
+
+    labels = [offered for corpus in corpora for offered in load_labels(corpus).values()]
+    return library.subset(name for offered in labels for name in offered.entities + offered.relations + offered.events)
 
 
 def _read_source(settings: config.SchemaConfig) -> SchemaSource:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -78,6 +78,35 @@ def unite(concepts: Iterable[Concept]) -> list[Concept]:
         before = found.get(concept.id)
         found[concept.id] = concept if before is None else _unite(before, concept)
     return list(found.values())
+
+
+def merge(library: Iterable[Concept], *others: Iterable[Concept]) -> tuple[list[Concept], int]:
+    """Unite libraries by id. What the first says stays: its names, its hierarchy and its type hints.
+
+    A concept of another library takes the name that its id has in the first, or a numbered one where its name is
+    another concept's; a head or tail that it leaves open takes the first's types.
+
+    Returns:
+        The concepts, and how many were renamed.
+    """
+    merged = name_concepts(unite(library))
+    renamed = 0
+    for other in map(list, others):
+        known = {concept.id: concept for concept in merged}
+        taken = {concept.name for concept in merged}
+        fitted = [_fitted(concept, known.get(concept.id), taken) for concept in other]
+        merged = name_concepts(unite([*merged, *fitted]))
+        names = {concept.id: concept.name for concept in merged}
+        renamed += sum(names[concept.id] != concept.name for concept in other)
+    return merged, renamed
+
+
+def _fitted(concept: Concept, known: Concept | None, taken: Collection[str]) -> Concept:
+    if known is None:
+        return replace(concept, name="" if concept.name in taken else concept.name)
+    if isinstance(concept, RelationType) and isinstance(known, RelationType):
+        return replace(concept, name=known.name, head=concept.head or known.head, tail=concept.tail or known.tail)
+    return replace(concept, name=known.name)
 
 
 def name_concepts(concepts: Sequence[Concept]) -> list[Concept]:
