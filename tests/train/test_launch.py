@@ -109,16 +109,6 @@ def test_stages_must_divide_processes() -> None:
         launch.processes(PretrainConfig(parallel=ParallelConfig(pp=2, processes=3)))
 
 
-@pytest.mark.parametrize("verb", ["pretrain", "sft"])
-def test_scripts_print_the_command_for_several_machines(verb: str) -> None:
-    environment = os.environ | {"NNODES": "2", "NODE_RANK": "1", "MASTER_ADDR": "node0", "PROCESSES": "4"}
-    words = ["bash", f"scripts/{verb}.sh", "--dry-run", "model=a b"]
-    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-    command = shlex.split(done.stdout)
-    assert command[-2:] == [verb, "model=a b"]
-    assert {"--nnodes=2", "--node-rank=1", "--nproc-per-node=4", "--master-addr=node0"} <= set(command)
-
-
 def test_a_plan_says_cut_batch_and_mistakes(config: PretrainConfig) -> None:
     text = plan(config)
     assert "2 stages x 1 data-parallel" in text

@@ -8,22 +8,20 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
-from small import VOCAB, save_model
 from transformers import AutoModelForCausalLM
 
 from knowcoder.errors import ModelError
 from knowcoder.train.adapter import base_fingerprint, check_adapter, write_base
 from knowcoder.train.merge import merge
+from tests.small_models import SMALL, save_small_model
 
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    folder = save_model(tmp_path / "base")
-    (folder / "knowcoder.json").write_text('{"dialect": "clean"}')
-    return folder
+    return save_small_model(tmp_path / "base", num_hidden_layers=2)
 
 
-def save_adapter(base: Path, folder: Path, scale: float = 0.5) -> Path:
+def save_adapter(base: Path, folder: Path, scale: float = 0.2) -> Path:
     model = get_peft_model(
         AutoModelForCausalLM.from_pretrained(base), LoraConfig(r=4, lora_alpha=8, target_modules="all-linear")
     )
@@ -37,7 +35,7 @@ def save_adapter(base: Path, folder: Path, scale: float = 0.5) -> Path:
 
 def logits(model: torch.nn.Module) -> torch.Tensor:
     with torch.no_grad():
-        return model.eval()(input_ids=torch.arange(VOCAB)[None] % 60).logits
+        return model.eval()(input_ids=torch.arange(SMALL["vocab_size"])[None]).logits
 
 
 @pytest.mark.parametrize("recorded", [True, False], ids=["ours", "plain peft"])
@@ -69,11 +67,13 @@ def test_another_base_is_refused(base: Path, tmp_path: Path) -> None:
     adapter = save_adapter(base, tmp_path / "adapter")
     write_base(adapter, base)
     with pytest.raises(ModelError, match="not the base"):
-        merge(save_model(tmp_path / "other", seed=1), adapter, tmp_path / "merged")
+        merge(save_small_model(tmp_path / "other", seed=1, num_hidden_layers=2), adapter, tmp_path / "merged")
+    wide, plain = (
+        save_small_model(tmp_path / "wide", hidden_size=64, num_hidden_layers=2),
+        save_adapter(base, tmp_path / "plain"),
+    )
     with pytest.raises(ModelError, match="does not fit"):
-        merge(
-            save_model(tmp_path / "wide", hidden_size=64), save_adapter(base, tmp_path / "plain"), tmp_path / "merged"
-        )
+        merge(wide, plain, tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,6 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from small import LENGTH, VOCAB, save_model, save_rows
 from transformers import AutoModelForCausalLM
 
 from knowcoder.config import LoraConfig, SftConfig
@@ -28,18 +26,25 @@ from knowcoder.train.rows import PackedRows, StepBatches
 from knowcoder.train.schedule import rate_factor
 from knowcoder.train.sft import sft
 from knowcoder.train.trainer import TrainedPositions
+from tests.packed import save_packed
+from tests.small_models import SMALL, save_small_model
 
 STEPS = 6
+LENGTH = 48
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_rows(tmp_path_factory.mktemp("data"))
+    return save_packed(tmp_path_factory.mktemp("data"), max_length=LENGTH)
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_model(tmp_path_factory.mktemp("model"))
+
+
+def save_model(folder: Path, model_type: str = "llama", **changes: Any) -> Path:
+    return save_small_model(folder, model_type, num_hidden_layers=2, tie_word_embeddings=True, **changes)
 
 
 def config(model: Path, data: Path, output: Path, **keys: Any) -> SftConfig:
@@ -101,7 +106,7 @@ def test_loss_is_that_of_plain_transformers(model_type: str, packed: bool, tmp_p
     batch = rows.batch([0, 1, 2, 3])
     logits = TrainedPositions(model).logits(model, batch, batch["trained"])
     ours = torch.nn.functional.cross_entropy(logits, batch["targets"], reduction="sum")
-    assert logits.shape == (count, VOCAB)
+    assert logits.shape == (count, SMALL["vocab_size"])
     assert (ours - total).abs().item() / count < 1e-6
     for one, other in zip(torch.autograd.grad(ours, list(model.parameters())), plain, strict=True):
         assert torch.allclose(one, other, atol=1e-4, rtol=1e-4)
@@ -202,7 +207,6 @@ def test_adapter_under_zero3_is_whole(model: Path, data: Path, tmp_path: Path) -
 @pytest.mark.parametrize("model_type", ["llama", "qwen3"])
 def test_the_adapter_is_a_plain_one(model_type: str, data: Path, tmp_path: Path) -> None:
     base = save_model(tmp_path / "base", model_type)
-    (base / "knowcoder.json").write_text("{}")
     run(config(base, data, tmp_path / "run", tuning="lora", steps=2))
     plain = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), tmp_path / "run").eval()
     ids = torch.arange(4, 4 + LENGTH)[None]
@@ -236,21 +240,20 @@ def test_what_cannot_be_is_said(model: Path, data: Path, tmp_path: Path) -> None
     with pytest.raises(ConfigError, match="global_batch=7"):
         run(config(model, data, out, global_batch=7))
     with pytest.raises(ModelError, match="48 tokens"):
-        run(config(save_model(tmp_path / "short", max_positions=32), data, out))
+        run(config(save_model(tmp_path / "short", max_position_embeddings=32), data, out))
     with pytest.raises(ModelError, match="nowhere"):
         run(config(tmp_path / "nowhere", data, out))
 
 
-def test_the_script_says_what_it_would_start(tmp_path: Path) -> None:
-    script = Path(__file__).resolve().parents[2] / "scripts" / "sft.sh"
-    cluster = {"NNODES": "2", "NODE_RANK": "1", "MASTER_ADDR": "first.example", "PROCESSES": "8"}
-    words = ["bash", str(script), "--dry-run", "model=a model", "data=b", f"output={tmp_path / 'run'}"]
-    done = subprocess.run(words, env={**os.environ, **cluster}, capture_output=True, text=True, check=True)
-    command = shlex.split(done.stdout)
-    assert command[1:3] == ["-m", "torch.distributed.run"]
-    assert {"--nnodes=2", "--node-rank=1", "--nproc-per-node=8", "--master-addr=first.example"} <= set(command)
-    assert command[-5:-2] == ["knowcoder.cli", "sft", "model=a model"]
-    assert not (tmp_path / "run").exists()
+def test_a_step_without_trained_tokens_changes_nothing_and_ends_nothing(
+    model: Path, data: Path, tmp_path: Path
+) -> None:
+    rows = PackedRows(data)
+    empty = next(seed for seed in range(1000) if not StepBatches(rows, 1, 2, 1, seed, 0, 1).trained_tokens(0))
+    run(config(model, data, tmp_path / "run", steps=1, global_batch=2, micro_batch=1, seed=empty, weight_decay=0.0))
+    assert losses(tmp_path / "run") == [0.0]
+    before, after = weights(model), weights(tmp_path / "run")
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 if __name__ == "__main__":
