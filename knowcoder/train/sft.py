@@ -234,6 +234,8 @@ class _Recorder(TrainerCallback):
         rows, indices = self._batches.rows, self._batches.of_step(state.global_step - 1)
         capacity = len(indices) * rows.max_length
         self._throughput.add(int(rows.lengths[indices].sum()), int(rows.trained[indices].sum()), capacity)
+        if state.global_step == self._config.steps:  # whatever log_every is
+            control.should_log = True
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float], **_: Any
