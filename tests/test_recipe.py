@@ -51,6 +51,15 @@ def test_a_model_takes_the_place_of_the_small_one(tmp_path: Path) -> None:
     assert next(s for s in made.stages if s.verb == "pretrain").config.model == str(tmp_path)
 
 
+def test_the_real_recipe_trains_on_the_training_text_of_what_it_scores(tmp_path: Path) -> None:
+    made = {stage.name: stage.config for stage in load("recipe=real", f"data_root={tmp_path}").stages}
+    assert made["following"].corpus == made["score"].gold == made["annotated"].output
+    assert made["following"].split == "train"
+    assert made["score"].split == "test"
+    assert set(made["types"].benchmark) == {*made["annotated"].benchmark, *made["aligned"].benchmark}
+    assert all(made[name].tasks == list(config.TASK_NAMES) for name in ("following", "constrained", "dictionary"))
+
+
 def test_a_wrong_key_is_named_with_its_stage(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("stages:\n  first:\n    verb: world\n    keys: {sentence: 3}\n")

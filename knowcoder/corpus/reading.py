@@ -123,6 +123,7 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
             total = Counter(whole.counts.get(split, {}))
             total.update(counts)
             whole.counts[split] = dict(total)
+    whole.splits = {split: whole.splits[split] for split in SPLITS if split in whole.splits}
     return whole
 
 
