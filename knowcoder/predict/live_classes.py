@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, get_args
@@ -18,12 +17,12 @@ from knowcoder.errors import DataError
 from knowcoder.schema.classes import Entity, Event, Relation
 from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType, Role
 from knowcoder.schema.library import SchemaLibrary
+from knowcoder.schema.python_source import read_docstring
 
 LiveClass: TypeAlias = type[Entity] | type[Relation] | type[Event]
 Extracted: TypeAlias = Entity | Relation | Event
 
 _BASES = (Entity, Relation, Event)
-_EXAMPLES = re.compile(r"\s*\bExamples?:\s*(.*)\Z", re.DOTALL)
 
 
 def library_of(classes: Iterable[LiveClass]) -> tuple[SchemaLibrary, dict[str, LiveClass]]:
@@ -177,11 +176,7 @@ def _concept(cls: LiveClass, slots: Mapping[str, Sequence[type[Entity]]]) -> Con
 
 def _docstring(cls: LiveClass) -> tuple[str, tuple[str, ...]]:
     """Description and examples of a class: ``"A human being. Examples: Ada Lovelace, Kofi Annan"``."""
-    text = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
+    text = cls.__dict__.get("__doc__") or ""
     if text.startswith(f"{cls.__name__}("):  # what ``dataclass`` writes where nothing was written
         return "", ()
-    found = _EXAMPLES.search(text)
-    if found is None:
-        return " ".join(text.split()), ()
-    examples = tuple(example.strip() for example in found[1].split(",") if example.strip())
-    return " ".join(text[: found.start()].split()), examples
+    return read_docstring(text)

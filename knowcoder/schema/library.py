@@ -138,11 +138,6 @@ class SchemaLibrary:
         )
 
     @cached_property
-    def roots(self) -> tuple[Concept, ...]:
-        """The types that inherit from a base class directly."""
-        return tuple(concept for concept in self if concept.parent is None)
-
-    @cached_property
     def memo(self) -> dict[object, Any]:
         """Where renderers keep what they derive from this library; as it cannot change, neither can that."""
         return {}

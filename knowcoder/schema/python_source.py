@@ -67,6 +67,13 @@ def read_python_files(path: str | Path) -> SchemaLibrary:
     return _library([found for file in files for found in _classes_of_source(file.read_text("utf-8"), str(file))])
 
 
+def read_docstring(docstring: str) -> tuple[str, tuple[str, ...]]:
+    """Description and examples of an entity's or event's docstring."""
+    found = _Class("", "", "")
+    _read_docstring(found, docstring)
+    return found.description, _items(found.examples, found.published)
+
+
 def _library(classes: Sequence[_Class]) -> SchemaLibrary:
     by_name: dict[str, _Class] = {}
     for item in classes:
