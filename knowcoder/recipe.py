@@ -129,7 +129,7 @@ def _check(path: Path, recipe: Any, run: config.RunConfig) -> None:
     """Refuse what a recipe says that nobody would read, and keys of `run` that the recipe would not read."""
     if not isinstance(recipe, Mapping) or not isinstance(recipe.get("stages"), Mapping):
         raise ConfigError(f"{path}: needs `stages:` and under it a stage on each line, NAME: {{verb: ..., keys: ...}}")
-    for name, entry in recipe.stages.items():
+    for name, entry in recipe["stages"].items():
         if unknown := sorted(set(entry or {}) - {"verb", "keys", "when", "smoke"}):
             raise ConfigError(f"{path}: stage {name}: {unknown[0]!r} is none of verb, keys, when, smoke")
         verb = (entry or {}).get("verb", name)

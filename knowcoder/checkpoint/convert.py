@@ -117,6 +117,11 @@ def is_pipeline(folder: Path) -> bool:
     return (folder / LATEST).is_file() or any(folder.glob("layer_*-model_states.pt"))
 
 
+def model_root(folder: Path) -> Path:
+    """Return where a model folder of either form has its configuration and tokenizer."""
+    return find_step(folder)[0] if is_pipeline(folder) else folder
+
+
 def layer_path(step: Path, piece: int) -> Path:
     """Return the file of a piece, as the pipeline engine names it."""
     return step / _LAYER_NAMES[0].format(piece)

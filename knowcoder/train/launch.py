@@ -39,6 +39,11 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def world_size() -> int:
+    """Return how many ranks there are."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def stages_of(config: PretrainConfig | SftConfig) -> int:
     """Return into how many stages the layers are cut."""
     return config.parallel.pp if isinstance(config, PretrainConfig) else 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from knowcoder.checkpoint.convert import find_step, is_pipeline
+from knowcoder.checkpoint.convert import model_root
 from knowcoder.checkpoint.mapping import PieceMap, meta_model, piece_map, read_config
 from knowcoder.config import PretrainConfig, SftConfig
 from knowcoder.errors import KnowcoderError
-from knowcoder.train.launch import processes
+from knowcoder.train.launch import processes, stages_of
 from knowcoder.train.order import accumulation
 from knowcoder.train.rows import PackedRows
 
@@ -20,12 +20,11 @@ _OPTIMIZER_BYTES = 4 + 8  # fp32 weights and AdamW's two averages, divided over 
 
 def plan(config: PretrainConfig | SftConfig) -> str:
     """Return the plan of a run as text; mistakes that would stop it are listed at the end, all at once."""
-    source = Path(config.model)
-    model = read_config(find_step(source)[0] if is_pipeline(source) else source)
+    model = read_config(model_root(Path(config.model)))
     mapping = piece_map(meta_model(model))
     rows = PackedRows(Path(config.data))
     mistakes: list[str] = []
-    stages = config.parallel.pp if isinstance(config, PretrainConfig) else 1
+    stages = stages_of(config)
     try:
         count = processes(config)
     except KnowcoderError as error:
@@ -39,11 +38,7 @@ def plan(config: PretrainConfig | SftConfig) -> str:
         micro_batches = max(1, config.global_batch // (config.micro_batch * data_parallel))
     if stages > mapping.num_layers:
         mistakes.append(f"parallel.pp={stages}: the model has only {mapping.num_layers} layers to cut")
-        stages = 1
-    if rows.max_length > getattr(model, "max_position_embeddings", rows.max_length):
-        mistakes.append(f"rows of {rows.max_length} tokens: the model takes {model.max_position_embeddings}")
-    if rows.largest_id >= model.vocab_size:
-        mistakes.append(f"token id {rows.largest_id} in the data: the model knows {model.vocab_size}; pack anew")
+    mistakes += rows.misfits(model)
     if micro_batches < stages:
         mistakes.append(
             f"{micro_batches} micro-batches keep {stages} stages mostly idle; raise global_batch or lower micro_batch"
@@ -51,7 +46,7 @@ def plan(config: PretrainConfig | SftConfig) -> str:
     lines = [
         f"processes      {count} on this machine: {stages} stages x {data_parallel} data-parallel",
         f"parameters     {sum(mapping.sizes()):,}",
-        *_stages(mapping, stages, config, data_parallel),
+        *_stages(mapping, min(stages, mapping.num_layers), config, data_parallel),
         f"step           {config.global_batch} rows = {data_parallel} ranks x {micro_batches} micro-batches x "
         f"{config.micro_batch} rows; {config.global_batch * rows.max_length:,} places for tokens",
         f"data           {len(rows):,} rows of {rows.max_length}, {int(rows.lengths.sum()):,} tokens, "

@@ -16,10 +16,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import nn
-from transformers import AutoTokenizer
 
 from knowcoder import jsonl
-from knowcoder.checkpoint.convert import copy_model_files, find_step, is_pipeline, weights_of, write_latest
+from knowcoder.checkpoint.convert import copy_model_files, find_step, model_root, weights_of, write_latest
 from knowcoder.checkpoint.mapping import read_config
 from knowcoder.config import PretrainConfig
 from knowcoder.errors import ConfigError, ModelError
@@ -27,7 +26,7 @@ from knowcoder.train import launch
 from knowcoder.train.deepspeed_config import pipeline_config
 from knowcoder.train.order import shard
 from knowcoder.train.pipeline import HeadLoss, HeadPiece, LayerPiece, Piece, Skeleton, body_types, check_pieces
-from knowcoder.train.record import Record, show_sample
+from knowcoder.train.record import Record, sample_of
 from knowcoder.train.rows import PackedRows, StepBatches
 from knowcoder.train.schedule import rate_factor
 from knowcoder.train.throughput import Throughput
@@ -69,6 +68,7 @@ class _Run:
     def __init__(self, config: PretrainConfig, run_dir: Path, record: Record) -> None:
         self.config, self.run_dir, self.record = config, run_dir, record
         self.source = Path(config.model)
+        self.root = model_root(self.source)
         start_process_group()
         torch.manual_seed(config.seed)
         self.rows = PackedRows(Path(config.data))
@@ -90,10 +90,10 @@ class _Run:
     def train(self) -> dict[str, Any]:
         """Run all steps that are left."""
         config = self.config
-        self._show_sample()
+        self.record.say(sample_of(self.root, self.rows))
         throughput, losses, loss = Throughput(), [], float("nan")
         if self.step == 0 and dist.get_rank() == 0:
-            copy_model_files(find_step(self.source)[0] if is_pipeline(self.source) else self.source, self.run_dir)
+            copy_model_files(self.root, self.run_dir)
         while self.step < config.steps:
             for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
                 group["lr"] = peak * rate_factor(self.step, config)
@@ -145,15 +145,8 @@ class _Run:
             yield (batch["input_ids"], batch["position_ids"]), ()
 
     def _check_model(self) -> None:
-        model = read_config(find_step(self.source)[0] if is_pipeline(self.source) else self.source)
-        longest = getattr(model, "max_position_embeddings", self.rows.max_length)
-        if self.rows.max_length > longest:
-            raise ModelError(f"data has rows of {self.rows.max_length} tokens, model={self.source} takes {longest}")
-        if self.rows.largest_id >= model.vocab_size:
-            raise ModelError(
-                f"data has token id {self.rows.largest_id}, model={self.source} knows {model.vocab_size}: "
-                "pack with this model's tokenizer"
-            )
+        for misfit in self.rows.misfits(read_config(self.root)):
+            raise ModelError(f"model={self.source}: {misfit}")
 
     def _engine(self, module: Any) -> Any:
         import deepspeed
@@ -164,18 +157,6 @@ class _Run:
         if isinstance(self.optimizer, ZeroMuon):
             self.optimizer.bind(module.mpu().get_data_parallel_group())
         return engine
-
-    def _show_sample(self) -> None:
-        if dist.get_rank() != 0:
-            return
-        ids, positions, labels = self.rows.row(self.batches.of_step(self.step)[0])
-        end = int((positions[1:] == 0).argmax()) + 1 if (positions[1:] == 0).any() else len(ids)
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(self.source)
-        except (OSError, ValueError) as error:
-            self.record.say(f"no sample is shown: model={self.source} has no tokenizer ({str(error).splitlines()[0]})")
-            return
-        self.record.say(show_sample(tokenizer, ids[:end].tolist(), labels[:end].tolist()))
 
     def _save(self) -> None:
         """Write a checkpoint; `latest` names it only when it is whole. Keep the last `keep_last`."""
@@ -246,7 +227,7 @@ def build_pipeline(source: Path, config: PretrainConfig) -> tuple[Any, HeadLoss]
         def _count_layer_params(self) -> list[int]:
             return skeleton.map.costs()
 
-    model_config = read_config(find_step(source)[0] if is_pipeline(source) else source)
+    model_config = read_config(model_root(source))
     check_pieces(model_config)
     device = f"cuda:{os.environ['LOCAL_RANK']}" if torch.cuda.is_available() else "cpu"
     skeleton = Skeleton(model_config, device)

@@ -7,18 +7,21 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from tqdm import tqdm
-from transformers import PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from knowcoder import artefact, jsonl
 from knowcoder.config import TrainConfig, changed
 from knowcoder.errors import ConfigError
 from knowcoder.packing.pack import IGNORED
+from knowcoder.train import launch
 from knowcoder.train.page import training_page
+from knowcoder.train.rows import PackedRows
 
 RUN = "run.json"
 METRICS = "metrics.jsonl"
@@ -37,7 +40,7 @@ class Record:
 
     def __init__(self, run_dir: Path, config: TrainConfig) -> None:
         self._run_dir, self._config = run_dir, config
-        self._rank = int(os.environ.get("RANK", "0"))
+        self._rank = launch.rank()
         self._handler: logging.Handler | None = None
         self._writers: list[_Writer] = []
         self._bar: Any = None
@@ -113,11 +116,27 @@ class Record:
             {
                 "command": sys.argv,
                 "config": artefact.plain(self._config),
-                "processes": int(os.environ.get("WORLD_SIZE", "1")),
+                "processes": launch.world_size(),
                 "versions": artefact.versions(),
                 "git_commit": artefact.git_commit(),
             },
         )
+
+
+def sample_of(model: Path, rows: PackedRows) -> str:
+    """Return the most trained document of the most trained row as `show_sample` shows it.
+
+    Args:
+        model: the folder with the tokenizer.
+    """
+    ids, positions, labels = rows.row(int(rows.trained.argmax()))
+    edges = [*(positions == 0).nonzero()[0].tolist(), len(ids)]
+    start, end = max(pairwise(edges), key=lambda edge: int((labels[edge[0] : edge[1]] != IGNORED).sum()))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model)
+    except (OSError, ValueError):
+        return f"model={model} has no tokenizer: no sample shown"
+    return show_sample(tokenizer, ids[start:end].tolist(), labels[start:end].tolist())
 
 
 def show_sample(tokenizer: PreTrainedTokenizerBase, ids: list[int], labels: list[int]) -> str:

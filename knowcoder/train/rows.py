@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from datasets import load_from_disk
 from numpy.typing import NDArray
+from transformers import PreTrainedConfig
 
 from knowcoder import jsonl
 from knowcoder.artefact import MANIFEST, Manifest
@@ -45,6 +46,18 @@ class PackedRows:
 
     def __len__(self) -> int:
         return len(self._ends) - 1
+
+    def misfits(self, model: PreTrainedConfig) -> list[str]:
+        """Say in which ways a model cannot be trained on these rows; nothing where it can."""
+        longest = getattr(model, "max_position_embeddings", self.max_length)
+        found = []
+        if self.max_length > longest:
+            found.append(f"the data has rows of {self.max_length} tokens, the model takes {longest}: pack shorter rows")
+        if self.largest_id >= model.vocab_size:
+            found.append(
+                f"the data has token id {self.largest_id}, the model knows {model.vocab_size}: pack with its tokenizer"
+            )
+        return found
 
     def row(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
         """Return `input_ids`, `position_ids` and unshifted `labels` of a row, without padding."""

@@ -7,13 +7,11 @@ a model or an adapter that plain `transformers` and `peft` load.
 from __future__ import annotations
 
 import os
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import (
-    AutoTokenizer,
     PreTrainedModel,
     PrinterCallback,
     TrainerCallback,
@@ -28,11 +26,10 @@ from knowcoder.checkpoint.init import copy_tokenizer
 from knowcoder.checkpoint.mapping import DTYPES, load_model
 from knowcoder.config import SftConfig
 from knowcoder.errors import ConfigError, ModelError
-from knowcoder.packing.pack import IGNORED
 from knowcoder.train import launch
 from knowcoder.train.adapter import add_adapter, check_adapter, write_base
 from knowcoder.train.attention import use_packed_attention
-from knowcoder.train.record import Record, show_sample
+from knowcoder.train.record import Record, sample_of
 from knowcoder.train.rows import PackedRows, StepBatches
 from knowcoder.train.schedule import rate_factor
 from knowcoder.train.throughput import Throughput
@@ -54,10 +51,9 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
         the one asked for.
     """
     _check(config)
-    world = int(os.environ.get("WORLD_SIZE", "1"))
     rows = PackedRows(Path(config.data))
     batches = StepBatches(
-        rows, config.steps, config.global_batch, config.micro_batch, config.seed, launch.rank(), world
+        rows, config.steps, config.global_batch, config.micro_batch, config.seed, launch.rank(), launch.world_size()
     )
     arguments = _arguments(config, run_dir, batches.accumulation)
     transformers_logging.set_verbosity_warning()
@@ -69,7 +65,7 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
         trainer = PackedTrainer(model, arguments, batches, config, callbacks=[recorder])
         trainer.remove_callback(PrinterCallback)
         recorder.trainer = trainer
-        record.say(_sample(config, rows))
+        record.say(sample_of(Path(config.model), rows))
         found = checkpoints(run_dir / CHECKPOINTS)
         trainer.train(resume_from_checkpoint=str(found[-1]) if config.resume and found else None)
         _save(trainer, config, run_dir)
@@ -81,17 +77,6 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
         "trained_parameters": trainable,
         "engine": type(trainer.model_wrapped).__name__,
     }
-
-
-def _sample(config: SftConfig, rows: PackedRows) -> str:
-    """Return the most trained document of the most trained row, decoded, its loss mask visible."""
-    ids, positions, labels = rows.row(int(rows.trained.argmax()))
-    edges = [*(positions == 0).nonzero()[0].tolist(), len(ids)]
-    start, end = max(pairwise(edges), key=lambda edge: int((labels[edge[0] : edge[1]] != IGNORED).sum()))
-    if not (Path(config.model) / "tokenizer_config.json").is_file():
-        return f"model={config.model} has no tokenizer: no sample shown"
-    tokenizer = AutoTokenizer.from_pretrained(config.model)
-    return show_sample(tokenizer, ids[start:end].tolist(), labels[start:end].tolist())
 
 
 def _check(config: SftConfig) -> None:
@@ -109,14 +94,8 @@ def _model(config: SftConfig, rows: PackedRows) -> PreTrainedModel:
     """Load what is trained: fp32 weights (arithmetic in `precision`), a frozen base in `precision`."""
     dtype = DTYPES[config.precision] if config.tuning == "lora" else torch.float32
     model = load_model(config.model, dtype)
-    longest = getattr(model.config, "max_position_embeddings", rows.max_length)
-    if rows.max_length > longest:
-        raise ModelError(f"data has rows of {rows.max_length} tokens, model={config.model} takes {longest}")
-    if rows.largest_id >= model.config.vocab_size:
-        raise ModelError(
-            f"data has token id {rows.largest_id}, model={config.model} knows {model.config.vocab_size}: "
-            "pack with this model's tokenizer"
-        )
+    for misfit in rows.misfits(model.config):
+        raise ModelError(f"model={config.model}: {misfit}")
     if not torch.cuda.is_available():
         use_packed_attention(model)
     return add_adapter(model, config.lora) if config.tuning == "lora" else model
@@ -127,7 +106,7 @@ def _arguments(config: SftConfig, run_dir: Path, accumulation: int) -> TrainingA
     engine: dict[str, Any] = {}
     if config.gradient_checkpointing:
         engine = {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
-    if config.deepspeed == "none" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if config.deepspeed == "none" and launch.world_size() > 1:
         engine["ddp_backend"] = "gloo" if on_cpu else "nccl"
     elif config.deepspeed != "none":
         _start_deepspeed(on_cpu)

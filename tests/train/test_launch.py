@@ -117,3 +117,10 @@ def test_a_plan_says_cut_batch_and_mistakes(config: PretrainConfig) -> None:
     assert "mistake" not in text
     wrong = msgspec.convert(artefact.plain(config) | {"global_batch": 7}, PretrainConfig)
     assert "mistake        global_batch=7 is not a multiple of micro_batch=2" in plan(wrong)
+
+
+def test_a_plan_of_more_stages_than_layers_says_so(config: PretrainConfig) -> None:
+    wrong = msgspec.convert(artefact.plain(config) | {"parallel": {"pp": 8, "processes": 8}}, PretrainConfig)
+    text = plan(wrong)
+    assert "8 on this machine: 8 stages x 1 data-parallel" in text
+    assert "mistake        parallel.pp=8: the model has only 4 layers to cut" in text

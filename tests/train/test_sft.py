@@ -239,7 +239,7 @@ def test_what_cannot_be_is_said(model: Path, data: Path, tmp_path: Path) -> None
         run(config(model, data, out, optimizer="muon", tuning="lora"))
     with pytest.raises(ConfigError, match="global_batch=7"):
         run(config(model, data, out, global_batch=7))
-    with pytest.raises(ModelError, match="48 tokens"):
+    with pytest.raises(ModelError, match="rows of 48 tokens, the model takes 32"):
         run(config(save_model(tmp_path / "short", max_position_embeddings=32), data, out))
     with pytest.raises(ModelError, match="nowhere"):
         run(config(tmp_path / "nowhere", data, out))
