@@ -24,6 +24,8 @@ def main(verb: str, resolved: str) -> int:
     except KnowcoderError as error:
         say_mistake(run_dir, str(error))
         return 2
+    except KeyboardInterrupt:  # the command that was interrupted says so
+        return 130
     return 0
 
 

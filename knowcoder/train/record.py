@@ -64,8 +64,8 @@ class Record:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            logging.getLogger(__name__).error("the run ended with an error", exc_info=error)
+        if error is not None:  # no warning: it is for the log, and is said on the terminal by whoever catches it
+            logging.getLogger(__name__).info("the run ended with an error", exc_info=error)
         if self._bar is not None:
             self._bar.close()
         for _, close in self._writers:

@@ -18,7 +18,7 @@ from knowcoder.train.launch import end_with_parent
 def main() -> int:
     """Run torchrun with this process's arguments."""
     end_with_parent()
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    logging.disable(logging.ERROR)
     try:
         run.main()
     except ChildFailedError as error:

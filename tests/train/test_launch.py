@@ -66,6 +66,18 @@ def test_what_a_rank_finds_wrong_is_said_once_and_the_output_stays_free(
     assert not (tmp_path / "run").exists()
 
 
+def test_what_is_found_wrong_inside_the_run_is_one_line_too(config: PretrainConfig, tmp_path: Path) -> None:
+    short = save_small_model(tmp_path / "short", max_position_embeddings=16)
+    words = [f"model={short}", f"data={config.data}", f"output={tmp_path / 'run'}", "global_batch=4", "parallel.pp=2"]
+    done = _command("pretrain", *words)
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if line and "step/s]" not in line]
+    assert lines == [
+        f"knowcoder pretrain: error: model={short}: the data has rows of 32 tokens, the model takes 16: "
+        "pack shorter rows"
+    ]
+
+
 def test_a_training_verb_prints_nothing_that_libraries_say(config: PretrainConfig, tmp_path: Path) -> None:
     words = [f"model={config.model}", f"data={config.data}", f"output={tmp_path / 'run'}", "precision=fp32"]
     words += ["tuning=lora", "lora.rank=2", "steps=1", "global_batch=2", "micro_batch=1"]
