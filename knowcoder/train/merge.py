@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from transformers import PreTrainedModel
 
 from knowcoder.checkpoint.init import copy_tokenizer
 from knowcoder.checkpoint.mapping import DTYPES, load_model, read_config
+from knowcoder.codec.model_card import MODEL_CARD
 from knowcoder.errors import ModelError
 from knowcoder.train.adapter import check_base
 
@@ -56,6 +58,8 @@ def merge(model_dir: Path, adapter_dir: Path, output_dir: Path, dtype: str | Non
     merged.to(dtype=target)
     merged.save_pretrained(output_dir)
     copy_tokenizer(model_dir, output_dir)
+    if (adapter_dir / MODEL_CARD).is_file():  # it was tuned on prompts of its own style, perhaps not the base's
+        shutil.copyfile(adapter_dir / MODEL_CARD, output_dir / MODEL_CARD)
     return Merged(merged.num_parameters(), str(target).removeprefix("torch."), difference)
 
 

@@ -54,6 +54,13 @@ def test_merged_equals_unmerged(recorded: bool, base: Path, tmp_path: Path) -> N
     assert not list((tmp_path / "merged").glob("*.bin"))
 
 
+def test_the_merged_model_is_asked_as_the_adapter_was_trained(base: Path, tmp_path: Path) -> None:
+    adapter = save_adapter(base, tmp_path / "adapter")
+    (adapter / "knowcoder.json").write_text('{"wrapper": "published"}')
+    merge(base, adapter, tmp_path / "merged")
+    assert (tmp_path / "merged/knowcoder.json").read_bytes() == (adapter / "knowcoder.json").read_bytes()
+
+
 def test_the_number_format_is_chosen(base: Path, tmp_path: Path) -> None:
     adapter = save_adapter(base, tmp_path / "adapter")
     merge(base, adapter, tmp_path / "full")
