@@ -1,7 +1,7 @@
 """Recipes: the stages of a whole run in order, as YAML, resolved to checked configurations.
 
-A recipe's values may name the folder of another stage (``${stage:NAME}``), a key of `run` (``${run:KEY}``), a
-folder in ``configs`` (``${configs:NAME}``) or choose between two values (``${if:CONDITION,A,B}``).
+A recipe's values may name the folder of another stage (``${stage:NAME}``) or a key of `run` (``${run:KEY}``), or
+choose between two values (``${if:CONDITION,A,B}``).
 """
 
 from __future__ import annotations
@@ -111,7 +111,6 @@ def _read(path: Path, run: config.RunConfig, output: Path) -> dict[str, Any]:
 
     OmegaConf.register_new_resolver("stage", lambda name: str(output / name), replace=True)
     OmegaConf.register_new_resolver("run", lambda key: getattr(run, key), replace=True)
-    OmegaConf.register_new_resolver("configs", lambda name: str(config.configs_dir() / name), replace=True)
     OmegaConf.register_new_resolver("if", lambda condition, yes, no: yes if condition else no, replace=True)
     try:
         loaded: Any = OmegaConf.load(path)

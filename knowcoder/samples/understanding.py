@@ -24,21 +24,23 @@ def definition_samples(
 
     A concept whose definition alone is longer than the budget is counted as rejected.
     """
-    names = sorted(concept.name for kind in (library.entities, library.relations, library.events) for concept in kind)
+    names = sorted(concept.name for concept in library)
     lengths = {
         name: budget.length(Sample("", definitions([name], library, style), "definition", name)) for name in names
     }
     for number in range(passes):
         order = Random(f"{seed}/definitions/{number}").sample(names, len(names))
         chosen: list[str] = []
+        length = 0
         for name in order:
             if lengths[name] > budget.max_length:
                 budget.rejected += 1
                 continue
-            if chosen and sum(lengths[n] for n in chosen) + lengths[name] > budget.max_length:
+            if chosen and length + lengths[name] > budget.max_length:
                 yield _definition(chosen, library, style, number)
-                chosen = []
+                chosen, length = [], 0
             chosen.append(name)
+            length += lengths[name]
         if chosen:
             yield _definition(chosen, library, style, number)
 
