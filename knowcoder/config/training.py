@@ -1,0 +1,86 @@
+"""Keys of `pretrain`, `sft` and `plan`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from knowcoder.config.common import LongConfig
+from knowcoder.config.keys import MISSING, key
+
+
+def _parallel(pp: int, processes: int) -> Any:
+    return field(default_factory=lambda: ParallelConfig(pp=pp, processes=processes), metadata={"help": "see below"})
+
+
+@dataclass
+class ParallelConfig:
+    """How the work is spread over processes."""
+
+    pp: int = key(1, "pipeline stages: the layers are cut into so many parts", unit="stages", least=1)
+    processes: int = key(
+        0, "processes on this machine; 0 takes one per GPU, or pp where there is none", unit="processes"
+    )
+
+
+@dataclass
+class LoraConfig:
+    """Low-rank adapters (paper, section 4)."""
+
+    rank: int = key(32, "rank of the update", least=1)
+    alpha: float = key(64.0, "scale of the update is alpha / rank")
+    dropout: float = key(0.1, "dropout before the adapter", unit="probability")
+
+
+@dataclass
+class TrainConfig(LongConfig):
+    """Keys that both training verbs share."""
+
+    model: str = key(MISSING, "model to start from", foreign=True, kinds=("model", "checkpoint", "pretrain"))
+    data: str = key(MISSING, "packed data", kinds=("packed",))
+    steps: int = key(1000, "optimizer steps in all", unit="steps", least=1)
+    global_batch: int = key(
+        256, "rows per optimizer step over all processes; accumulation follows", unit="rows", least=1
+    )
+    micro_batch: int = key(4, "rows per process at a time", unit="rows", least=1)
+    learning_rate: float = key(3e-4, "peak learning rate")
+    matrix_learning_rate: float = key(0.02, "peak learning rate of Muon, for the matrices of the layers")
+    min_learning_rate_ratio: float = key(0.1, "learning rate at the end, as a share of the peak")
+    warmup_ratio: float = key(0.03, "share of the steps in which the rate rises")
+    schedule: str = key("cosine", "how the rate falls", choices=("cosine", "linear"))
+    optimizer: str = key("adamw", "adamw, or muon for matrices and adamw for the rest", choices=("adamw", "muon"))
+    beta1: float = key(0.9, "AdamW: decay of the mean")
+    beta2: float = key(0.95, "AdamW: decay of the square")
+    weight_decay: float = key(0.1, "decoupled weight decay, on matrices only")
+    clip: float = key(1.0, "gradient norm above which gradients are scaled down")
+    precision: str = key("bf16", "number format of the arithmetic", choices=("fp32", "bf16", "fp16"))
+    seed: int = key(1, "seed of data order and dropout")
+    save_every: int = key(500, "steps between checkpoints; one is always written at the end", unit="steps", least=1)
+    keep_last: int = key(2, "checkpoints kept", unit="checkpoints", least=1)
+    log_every: int = key(10, "steps between lines of metrics.jsonl", unit="steps", least=1)
+    log_to: list[str] = key(
+        [], "further records; wandb stays offline unless logged in", choices=("tensorboard", "wandb")
+    )
+    dry_run: bool = key(False, "print the command that would start the processes, and stop")
+
+
+@dataclass
+class PretrainConfig(TrainConfig):
+    parallel: ParallelConfig = _parallel(pp=1, processes=0)
+    activation_checkpointing: int = key(0, "recompute activations every so many layers; 0 keeps them", unit="layers")
+
+
+@dataclass
+class SftConfig(TrainConfig):
+    tuning: str = key("lora", "what is trained", choices=("full", "lora"))
+    lora: LoraConfig = field(default_factory=LoraConfig, metadata={"help": "see below"})
+    deepspeed: str = key(
+        "none", "how optimizer states, gradients and weights are sharded", choices=("none", "zero1", "zero2", "zero3")
+    )
+    parallel: ParallelConfig = _parallel(pp=1, processes=0)
+    gradient_checkpointing: bool = key(False, "recompute activations in the backward pass")
+
+
+@dataclass
+class PlanConfig:
+    of: str = key(MISSING, "verb to plan; its own keys follow", choices=("pretrain", "sft"))

@@ -1,0 +1,77 @@
+"""`samples` and `pack`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from knowcoder import artefact, config, jsonl
+from knowcoder.errors import ConfigError
+from knowcoder.stages.shared import checked_inputs, progress, tokenizer_hash
+
+
+def samples(settings: config.SamplesConfig) -> None:
+    """Build training samples within the token budget."""
+    from knowcoder.codec.wrapper import Wrapper
+    from knowcoder.samples.budget import Budget
+    from knowcoder.samples.build import build_samples
+
+    inputs = checked_inputs(settings)
+    with artefact.writing(settings.output, "samples", settings, inputs) as output:
+        budget = Budget(Wrapper.from_folder(settings.tokenizer, settings.wrapper), settings.max_length)  # type: ignore[arg-type]
+        built = progress(build_samples(settings, budget), "samples", "sample")
+        kept = jsonl.write(output.directory / "samples.jsonl", built)
+        output.manifest.counts = artefact.Counts(
+            kept + budget.rejected, kept, {f"longer than {settings.max_length} tokens": budget.rejected}
+        )
+        output.manifest.facts = {
+            "tokenizer": tokenizer_hash(settings.tokenizer),
+            "card": {"style": asdict(settings.style), "wrapper": settings.wrapper, "max_length": settings.max_length},
+            "shortened": budget.shortened,
+        }
+    print(f"{settings.output}: {kept:,} samples, {budget.shortened:,} shortened, {budget.rejected:,} rejected")
+
+
+def pack(settings: config.PackConfig) -> None:
+    """Pack samples into rows."""
+    from knowcoder.codec.wrapper import Wrapper
+    from knowcoder.packing.pack import pack as pack_samples
+    from knowcoder.samples.sample import Sample
+
+    inputs = checked_inputs(settings)
+    card = _common_card(settings)
+    with artefact.writing(settings.output, "packed", settings, inputs) as output:
+        wrapper = Wrapper.from_folder(settings.tokenizer, card["wrapper"])
+        stream = (
+            sample for folder in settings.samples for sample in jsonl.read(Path(folder) / "samples.jsonl", Sample)
+        )
+        made = pack_samples(stream, wrapper, settings.max_length, output.directory)
+        output.manifest.counts = artefact.Counts(made.samples, made.samples)
+        output.manifest.facts = asdict(made) | {
+            "max_length": settings.max_length,
+            "pad_token_id": wrapper.eos_id or 0,
+            "card": card,
+        }
+    print(
+        f"{settings.output}: {made.samples:,} samples in {made.rows:,} rows, {made.fill:.1%} full, "
+        f"{made.tokens:,} tokens, {made.trained_tokens:,} of them trained"
+    )
+
+
+def _common_card(settings: config.PackConfig) -> dict[str, Any]:
+    """How the samples were written; they must agree with each other and with what packing is asked for."""
+    tokenizer, first = tokenizer_hash(settings.tokenizer), None
+    for folder in settings.samples:
+        facts = artefact.require(folder, "samples", key="samples").facts
+        card = facts["card"]
+        if facts["tokenizer"] != tokenizer:
+            raise ConfigError(f"tokenizer={settings.tokenizer}: {folder} was built with another; pack with the same")
+        if card["max_length"] != settings.max_length:
+            raise ConfigError(
+                f"max_length={settings.max_length}: {folder} was built for {card['max_length']}; pack with the same"
+            )
+        if first is not None and card != first:
+            raise ConfigError(f"samples={folder}: written in another style or wrapper than {settings.samples[0]}")
+        first = card
+    return first or {}
