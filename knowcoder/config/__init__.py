@@ -3,12 +3,13 @@
 from knowcoder.config.answers import ExtractConfig, PredictConfig, ScoreConfig
 from knowcoder.config.common import TASK_NAMES, LongConfig, OutputConfig, StyleConfig
 from knowcoder.config.corpus import CorpusConfig
+from knowcoder.config.enrich import EnrichConfig
 from knowcoder.config.keys import MISSING, Key, as_overrides, changed, inputs_of, keys_of, value_of
 from knowcoder.config.load import VERB_KEYS, configs_dir, load
 from knowcoder.config.models import ConvertConfig, InitConfig, MergeConfig
 from knowcoder.config.run import EnvConfig, RunConfig
 from knowcoder.config.samples import PackConfig, SamplesConfig
-from knowcoder.config.schema import EnrichConfig, SchemaConfig, WorldConfig
+from knowcoder.config.schema import SchemaConfig, WorldConfig
 from knowcoder.config.training import LoraConfig, ParallelConfig, PlanConfig, PretrainConfig, SftConfig, TrainConfig
 
 __all__ = [

@@ -1,11 +1,11 @@
-"""Keys of `world`, `schema` and `enrich`."""
+"""Keys of `world` and `schema`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from knowcoder.config.common import OutputConfig
-from knowcoder.config.keys import MISSING, key
+from knowcoder.config.keys import key
 
 
 @dataclass
@@ -28,11 +28,3 @@ class SchemaConfig(OutputConfig):
     only_for: list[str] = key(
         [], "corpora: keep the types that they offer, with all that those inherit from and name", kinds=("corpus",)
     )
-
-
-@dataclass
-class EnrichConfig(OutputConfig):
-    schema: str = key(MISSING, "library to enrich", kinds=("schema",))
-    corpus: str = key(MISSING, "annotated sentences", kinds=("corpus",))
-    exclude: list[str] = key([], "corpora whose dev and test mentions must not become examples", kinds=("corpus",))
-    examples: int = key(10, "examples kept per type, at most", unit="examples")

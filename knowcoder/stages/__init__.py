@@ -5,10 +5,11 @@ Heavy imports stand inside the functions, so that the command and the light verb
 
 from knowcoder.stages.answers import extract, predict
 from knowcoder.stages.corpus import corpus, world
+from knowcoder.stages.enrich import enrich
 from knowcoder.stages.environment import env
 from knowcoder.stages.models import convert, init, merge
 from knowcoder.stages.samples import pack, samples
-from knowcoder.stages.schema import enrich, schema
+from knowcoder.stages.schema import schema
 from knowcoder.stages.score import score, score_table
 from knowcoder.stages.shared import checked_inputs
 from knowcoder.stages.training import plan, pretrain, sft

@@ -1,4 +1,4 @@
-"""`schema` and `enrich`."""
+"""`schema`."""
 
 from __future__ import annotations
 
@@ -76,21 +76,3 @@ def _shown(library: SchemaLibrary, name: str) -> str:
     concept = library.by_name(name)
     path = [library.by_id(id).name for id in reversed(library.ancestors(concept.id))]
     return f"# {' > '.join([*path, name])}    id {concept.id}\n{definitions([name], library, Style())}"
-
-
-def enrich(settings: config.EnrichConfig) -> None:
-    """Add examples and type hints from annotated text to a library."""
-    from knowcoder.corpus.reading import load_split, split_names
-    from knowcoder.enrich.enrich import enrich as enrich_library
-    from knowcoder.enrich.examples import mentions_of
-    from knowcoder.schema.library import SchemaLibrary
-
-    inputs = checked_inputs(settings)
-    with artefact.writing(settings.output, "schema", settings, inputs) as output:
-        sentences = load_split(settings.corpus, "train")
-        held_out = [(other, split) for other in settings.exclude for split in split_names(other) if split != "train"]
-        excluded = mentions_of(sentence for other, split in held_out for sentence in load_split(other, split))
-        library, counts = enrich_library(SchemaLibrary.load(settings.schema), sentences, settings.examples, excluded)
-        library.save(output.directory)
-        output.manifest.facts = facts_of(library) | {"added": counts}
-    print(f"{settings.output}: {in_words(counts)}")
