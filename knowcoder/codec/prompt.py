@@ -64,12 +64,8 @@ def instance_code(
     """
     names = [*argument_names(task, annotations, [name], library, style), name]
     imports = render.import_lines((used for used in names if used != "Entity"), library)
-    if style.dialect == "released":
-        imports = [released.import_line(line) for line in imports]
-        if "Entity" in names:
-            imports.insert(0, released.IMPORT_ENTITY)
-    elif "Entity" in names:
-        imports.insert(0, "from knowcoder import Entity")
+    if "Entity" in names:
+        imports.insert(0, released.IMPORT_ENTITY if style.dialect == "released" else "from knowcoder import Entity")
     return "\n".join(
         [
             f"# Extract the {_ASKED[task]} from the following sentence.",

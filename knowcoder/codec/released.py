@@ -77,7 +77,6 @@ BETWEEN_TRIGGERS = "; "  # from a line that is commented out in eval/src/generat
 
 # Instance code of phase 1 (paper, appendix L.1) imports what it instantiates, the base class from its module.
 IMPORT_ENTITY = "from Entities import Entity"
-PUBLISHED_MODULES = {"entities": "Entities", "relations": "Relations", "events": "Events"}
 
 
 def build_prompt(
@@ -100,12 +99,6 @@ def definitions(names: Sequence[str], library: SchemaLibrary, style: Style) -> s
     bases += [EVENT_WITH_ROLES] if "event" in kinds else []
     ordered = [name for kind in KINDS for name in dict.fromkeys(names) if kind_of(library.by_name(name)) == kind]
     return "\n\n".join([*bases, *_classes(ordered, library, style, detect=False)])
-
-
-def import_line(line: str) -> str:
-    """A clean import line with the published name of its module."""
-    _, module, rest = line.split(" ", 2)
-    return f"from {PUBLISHED_MODULES[module]} {rest}"
 
 
 def _classes(names: Iterable[str], library: SchemaLibrary, style: Style, detect: bool) -> list[str]:

@@ -12,7 +12,7 @@ from knowcoder.schema.concepts import Concept, EventType, RelationType
 from knowcoder.schema.library import KINDS, SchemaLibrary, hints, kind_of
 
 BASES = {"entity": "Entity", "relation": "Relation", "event": "Event"}
-MODULES = {"entity": "entities", "relation": "relations", "event": "events"}
+MODULES = {"entity": "Entities", "relation": "Relations", "event": "Events"}  # as in the published library
 INDENT = "    "
 
 # What a string in double quotes cannot hold as it is; surrogates cannot be encoded in a source file.
@@ -100,6 +100,12 @@ class Renderer:
 
     def definitions(self, names: Sequence[str]) -> str:
         """See ``definitions``."""
+        bases, imported, blocks = self.parts(names)
+        imports = [f"from knowcoder import {', '.join(bases)}", *import_lines(imported, self.library)]
+        return "\n\n".join(["\n".join(imports), *blocks])
+
+    def parts(self, names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+        """Base classes, names of the types to import, and blocks of code, from which definitions are put together."""
         offered = dict.fromkeys(names)
         extra = [name for name in dict.fromkeys(n for o in offered for n in self.helpers(o)) if name not in offered]
         imported: list[str] = []
@@ -113,7 +119,7 @@ class Renderer:
             extra = [name for name in dict.fromkeys([*above, *extra]) if name not in offered]
         printed = {**dict.fromkeys(extra), **offered, **dict.fromkeys(imported)}
         kinds = {name: kind_of(self.library.by_name(name)) for name in printed}
-        blocks: list[str] = [self._imports(kinds, imported)]
+        blocks: list[str] = []
         done: set[str] = set(imported)
         lines: list[str] = []  # bare helper classes stand line by line, without blank lines
 
@@ -141,7 +147,7 @@ class Renderer:
                 if kinds[name] == kind:
                     emit(name)
         flush()
-        return "\n\n".join(blocks)
+        return self._bases(kinds), imported, blocks
 
     def class_code(self, name: str, base: str) -> str:
         """The definition of one class that inherits from ``base``."""
@@ -163,16 +169,21 @@ class Renderer:
         return found
 
     def chain(self, name: str) -> tuple[str, ...]:
-        """Names of the ancestors that a class may inherit from, nearest first, so that all type-checks."""
+        """Names of the ancestors that a class may inherit from, nearest first, so that all type-checks.
+
+        All above the farthest ancestor whose fields the class may not override, so the chain of an ancestor in
+        the chain is within it.
+        """
         found = self._chains.get(name)
         if found is None:
             concept = self.library.by_name(name)
-            ancestors = [self.library.by_id(id) for id in self.library.ancestors(concept.id)]
-            if self._hinted and self.style.parents != "import":
-                ancestors = [
-                    ancestor for number, ancestor in enumerate(ancestors) if self._fits(concept, ancestors[number:])
-                ]
-            found = self._chains[name] = tuple(ancestor.name for ancestor in ancestors)
+            fitting: list[str] = []
+            for id in reversed(self.library.ancestors(concept.id)):
+                ancestor = self.library.by_id(id)
+                if self._hinted and not self._narrows(concept, ancestor):
+                    break
+                fitting.append(ancestor.name)
+            found = self._chains[name] = tuple(reversed(fitting))
         return found
 
     def argument_class(self, type_name: str, types: tuple[str, ...]) -> str:
@@ -191,7 +202,8 @@ class Renderer:
             self._arguments[type_name, types] = found
         return found
 
-    def _imports(self, kinds: Mapping[str, str], imported: Sequence[str]) -> str:
+    def _bases(self, kinds: Mapping[str, str]) -> list[str]:
+        """The base classes that types of these kinds need."""
         found = set(kinds.values())
         if "relation" in found or ("event" in found and self.roles):
             found.add("entity")  # answers may name a mention by the base class
@@ -199,7 +211,7 @@ class Renderer:
         for base in bases:
             if base in kinds:
                 raise DataError(f"the class {base!r} hides the base class of the same name; rename it in the library")
-        return "\n".join([f"from knowcoder import {', '.join(bases)}", *import_lines(imported, self.library)])
+        return bases
 
     def _docstring(self, concept: Concept, base: str) -> list[str]:
         description = one_line(concept.description) if self.style.descriptions else ""
@@ -236,11 +248,8 @@ class Renderer:
         names = [self.library.by_id(id).name for id in types] if self.style.hints else []
         return " | ".join(names) or "Entity"
 
-    def _fits(self, concept: Concept, ancestors: Sequence[Concept]) -> bool:
-        """Whether the fields of a class may override those of ``ancestors[0]``, which inherits from the rest."""
-        return all(self._narrows(concept, ancestor) for ancestor in ancestors)
-
     def _narrows(self, concept: Concept, ancestor: Concept) -> bool:
+        """Whether the fields of a class may override those of an ancestor."""
         if isinstance(concept, RelationType) and isinstance(ancestor, RelationType):
             slots = ((concept.head, ancestor.head), (concept.tail, ancestor.tail))
             return all(self._covers(wide, narrow) for narrow, wide in slots)
@@ -259,11 +268,16 @@ class Renderer:
 
 
 def import_lines(names: Iterable[str], library: SchemaLibrary) -> list[str]:
-    """``from entities import City, Human`` lines for types that are not defined where they are used."""
-    by_kind: dict[str, list[str]] = {}
+    """``from Entities import City, Human`` lines for types that are not defined where they are used."""
+    return [f"from {module} import {', '.join(found)}" for module, found in by_module(names, library).items()]
+
+
+def by_module(names: Iterable[str], library: SchemaLibrary) -> dict[str, list[str]]:
+    """Names of types by the module of their kind."""
+    found: dict[str, list[str]] = {module: [] for module in MODULES.values()}
     for name in names:
-        by_kind.setdefault(kind_of(library.by_name(name)), []).append(name)
-    return [f"from {MODULES[kind]} import {', '.join(by_kind[kind])}" for kind in KINDS if kind in by_kind]
+        found[MODULES[kind_of(library.by_name(name))]].append(name)
+    return {module: listed for module, listed in found.items() if listed}
 
 
 def list_examples(examples: Iterable[str] | Iterable[Pair]) -> str:

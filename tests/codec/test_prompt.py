@@ -94,13 +94,11 @@ def test_definitions_of_all_kinds_compile() -> None:
 def test_instance_code_stands_sentence_imports_results(dialect: str) -> None:
     style = Style(dialect=dialect)  # type: ignore[arg-type]
     code = instance_code("RE", "BornIn", "Ada bombed London.", ANNOTATIONS, LIBRARY, style)
-    module = "entities" if dialect == "clean" else "Entities"
-    relations = "relations" if dialect == "clean" else "Relations"
     head, _, answer = code.partition("\n\nresults")
     assert head == (
         "# Extract the relations from the following sentence.\n"
         'sentence = "Ada bombed London."\n\n'
-        f"from {module} import Human, Settlement\nfrom {relations} import BornIn"
+        "from Entities import Human, Settlement\nfrom Relations import BornIn"
     )
     assert "results" + answer == build_answer("RE", ANNOTATIONS, ["BornIn"], LIBRARY, style)
 
@@ -108,4 +106,4 @@ def test_instance_code_stands_sentence_imports_results(dialect: str) -> None:
 def test_instance_code_of_an_event_imports_the_base_class_that_it_uses() -> None:
     code = instance_code("EAE", "Attack", TEXT, ANNOTATIONS, LIBRARY, Style())
     compile(code, "rendered", "exec")
-    assert "from knowcoder import Entity\nfrom entities import Human, Settlement\nfrom events import Attack\n" in code
+    assert "from knowcoder import Entity\nfrom Entities import Human, Settlement\nfrom Events import Attack\n" in code

@@ -105,7 +105,7 @@ def test_what_a_style_leaves_out(style: Style, absent: str) -> None:
 
 def test_imported_parents_and_hints() -> None:
     code = definitions(["City", "BornInCity"], LIBRARY, Style(parents="import"))
-    assert "from entities import Human, Settlement\nfrom relations import BornIn\n" in code
+    assert "from Entities import Human, Settlement\nfrom Relations import BornIn\n" in code
     assert "class City(Settlement):" in code
     assert "class BornInCity(BornIn):" in code
 
