@@ -64,35 +64,44 @@ class HfEngine:
     """Greedy decoding with a transformers causal language model, equal to ``generate(do_sample=False)``.
 
     Args:
-        model_dir: model folder or name on the hub.
-        device: "auto" takes the accelerator if there is one.
-        precision: "auto" is bf16 on an accelerator and fp32 on a CPU.
+        model: in evaluation mode; its own arithmetic is used.
         batch_size: prompts answered at a time.
-
-    Raises:
-        ModelError: the model does not load.
     """
 
-    def __init__(
-        self,
+    def __init__(self, model: PreTrainedModel, wrapper: Wrapper, batch_size: int = 64) -> None:
+        self.model = model
+        self.wrapper = wrapper
+        self.batch_size = batch_size
+        self.device = model.device
+        self.vocab_size: int = model.get_input_embeddings().weight.shape[0]
+        self.eos_ids = _eos_ids(model, wrapper)
+        self._grammar_tokenizer: LLTokenizer | None = None
+
+    @classmethod
+    def load(
+        cls,
         model_dir: str | Path,
         wrapper: Wrapper,
         device: str = "auto",
         precision: Precision = "auto",
         batch_size: int = 64,
-    ) -> None:
-        self.wrapper = wrapper
-        self.batch_size = batch_size
+    ) -> HfEngine:
+        """Load a model.
+
+        Args:
+            model_dir: model folder or name on the hub.
+            device: "auto" takes the accelerator if there is one.
+            precision: "auto" is bf16 on an accelerator and fp32 on a CPU.
+
+        Raises:
+            ModelError: the model does not load.
+        """
         if device == "auto":
             accelerator = torch.accelerator.current_accelerator(check_available=True)
             device = "cpu" if accelerator is None else accelerator.type
         if precision == "auto":
             precision = "fp32" if device == "cpu" else "bf16"
-        self.model: PreTrainedModel = load_model(model_dir, DTYPES[precision]).to(device).eval()
-        self.device = torch.device(device)
-        self.vocab_size: int = self.model.get_input_embeddings().weight.shape[0]
-        self.eos_ids = _eos_ids(self.model, wrapper)
-        self._grammar_tokenizer: LLTokenizer | None = None
+        return cls(load_model(model_dir, DTYPES[precision]).to(device).eval(), wrapper, batch_size)
 
     def forget(self, seed: int = 1) -> None:
         """Put random weights in the place of the trained ones: the baseline of what the grammar alone carries."""
@@ -242,4 +251,4 @@ def open_model(
     """
     card = ModelCard.load(model_dir)
     wrapper = Wrapper.from_folder(model_dir, card.wrapper)
-    return HfEngine(model_dir, wrapper, device, precision, batch_size), card
+    return HfEngine.load(model_dir, wrapper, device, precision, batch_size), card

@@ -20,7 +20,7 @@ WORD = 'start: "yes" | "no"'
 
 @pytest.fixture(scope="module")
 def engine(model_dir: Path) -> HfEngine:
-    return HfEngine(model_dir, Wrapper.from_folder(model_dir), device="cpu", batch_size=4)
+    return HfEngine.load(model_dir, Wrapper.from_folder(model_dir), device="cpu", batch_size=4)
 
 
 def random_prompts(seed: int, families: int = 2) -> list[list[int]]:
@@ -58,7 +58,7 @@ def test_answers_equal_those_of_generate_where_a_sliding_window_forbids_sharing(
         num_key_value_heads=2, sliding_window=8, initializer_range=0.4, bos_token_id=1, eos_token_id=2,
     )  # fmt: skip
     MistralForCausalLM(config).save_pretrained(tmp_path)
-    sliding = HfEngine(tmp_path, engine.wrapper, device="cpu")
+    sliding = HfEngine.load(tmp_path, engine.wrapper, device="cpu")
     prompts = random_prompts(5)[:4]
     answers = sliding.complete(prompts, [None] * 4, 12)
     assert [(a.text, a.tokens) for a in answers] == [reference(tmp_path, sliding, prompt, 12) for prompt in prompts]
@@ -95,14 +95,14 @@ def test_an_empty_prompt_and_a_broken_grammar_are_refused(engine: HfEngine) -> N
 
 def test_a_folder_without_a_model_is_refused(engine: HfEngine, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=str(tmp_path)):
-        HfEngine(tmp_path, engine.wrapper)
+        HfEngine.load(tmp_path, engine.wrapper)
 
 
 def test_forgetting_makes_the_same_other_model_every_time(model_dir: Path) -> None:
     wrapper, prompts = Wrapper.from_folder(model_dir), random_prompts(1)
     answers = []
     for seed in (None, 2, 2):
-        engine = HfEngine(model_dir, wrapper, device="cpu")
+        engine = HfEngine.load(model_dir, wrapper, device="cpu")
         if seed is not None:
             engine.forget(seed)
         answers.append(engine.complete(prompts, [None] * len(prompts), 8))
