@@ -1,7 +1,9 @@
 """What can be extracted: entity, relation and event types, as plain frozen data.
 
 Types refer to each other by ``id``; annotations and prompts refer to them by ``name``, which is a valid
-Python identifier and unique within a library (KnowCoder, section 2.1: inheritance, comment, type hints).
+Python identifier and unique within a library (KnowCoder, section 2.1: inheritance, comment, type hints, methods).
+Every type has ``rules`` that finish its answers (see ``rules.py``; descendants have them too), and ``described_by``,
+the language model that wrote its description, empty where a source says it.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ class EntityType:
     parent: str | None = None
     parents: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    described_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ class RelationType:
     examples: tuple[tuple[str, str], ...] = ()
     head: tuple[str, ...] = ()
     tail: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    described_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +74,8 @@ class EventType:
     parents: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     roles: tuple[Role, ...] = ()
+    rules: tuple[str, ...] = ()
+    described_by: str = ""
 
 
 Concept: TypeAlias = EntityType | RelationType | EventType
