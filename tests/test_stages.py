@@ -45,9 +45,12 @@ def test_a_library_is_merged_and_cut_to_what_corpora_offer(tmp_path: Path) -> No
     corpus = run("corpus", "corpus", f"benchmark=[{own}]", f"input={tmp_path}")
     manifest = artefact.read_manifest(corpus)
     assert manifest is not None
-    assert manifest.facts["overlap with train"] == {
-        "test": {"sentences": 2, "sentences_seen": 1, "mentions": 3, "mentions_seen": 2}
-    }
+    assert manifest.facts["duplicates"] == {"train": 0, "test": 0}
+    assert manifest.facts["overlap"] == {
+        "test in train": {
+            "sentences": 2, "sentences_seen": 1, "mentions": 3, "mentions_seen": 2, "sources": {"own": 1}
+        }
+    }  # fmt: skip
     knowledge = run("schema", "knowledge", "source=json", f"input={tmp_path / 'knowledge.json'}")
     library = SchemaLibrary.load(
         run("schema", "types", f"benchmark=[{own}]", f"merge=[{knowledge}]", f"only_for=[{corpus}]")

@@ -1,7 +1,8 @@
-"""What held-out text shares with the training text of its corpus: sentences, and the words of mentions."""
+"""What held-out text shares with other text of its corpus: sentences, and the words of mentions; and what is twice."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,27 +11,31 @@ from knowcoder.corpus.sentence import Mention, Sentence
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Sentences and mentions of a held-out split, and how many of them stand in the training split too.
+    """Sentences and mentions of a held-out split, and how many of them stand in the other split too.
 
     Sentences are compared without regard to white space, mentions by their text alone. Triggers are no mentions:
     they are words of the language, and to meet them again is no leak.
+
+    Attributes:
+        sources: sentences seen, by the source that they belong to; the other split's may be another.
     """
 
     sentences: int
     sentences_seen: int
     mentions: int
     mentions_seen: int
+    sources: dict[str, int]
 
     def __str__(self) -> str:
         sentences = _share(self.sentences_seen, self.sentences, "sentences")
-        return f"{sentences} and {_share(self.mentions_seen, self.mentions, 'mentions')} stand in the training text too"
+        return f"{sentences} and {_share(self.mentions_seen, self.mentions, 'mentions')}"
 
 
-def overlaps(splits: Mapping[str, Sequence[Sentence]]) -> dict[str, Overlap]:
-    """The overlap of every other split with ``train``; none where there is no training text."""
-    if "train" not in splits:
-        return {}
-    return {split: overlap(splits["train"], held_out) for split, held_out in splits.items() if split != "train"}
+def overlaps(splits: Mapping[str, Sequence[Sentence]]) -> dict[tuple[str, str], Overlap]:
+    """(split, an earlier split) -> their overlap: dev and test with train, test with dev."""
+    order = [split for split in ("train", "dev", "test") if split in splits]
+    pairs = [(later, earlier) for place, later in enumerate(order) for earlier in order[:place]]
+    return {(later, earlier): overlap(splits[earlier], splits[later]) for later, earlier in pairs}
 
 
 def overlap(train: Iterable[Sentence], held_out: Iterable[Sentence]) -> Overlap:
@@ -41,13 +46,21 @@ def overlap(train: Iterable[Sentence], held_out: Iterable[Sentence]) -> Overlap:
         texts.add(_plain(sentence.text))
         names.update(mention.text for mention in _mentions(sentence))
     held_out = list(held_out)
+    seen = [sentence for sentence in held_out if _plain(sentence.text) in texts]
     mentions = [mention.text for sentence in held_out for mention in _mentions(sentence)]
     return Overlap(
         len(held_out),
-        sum(_plain(sentence.text) in texts for sentence in held_out),
+        len(seen),
         len(mentions),
         sum(text in names for text in mentions),
+        dict(sorted(Counter(sentence.source for sentence in seen).items())),
     )
+
+
+def duplicates(splits: Mapping[str, Sequence[Sentence]]) -> dict[str, int]:
+    """Split -> sentences whose text stands before them in the same source; white space does not count."""
+    texts = {split: {(sentence.source, _plain(sentence.text)) for sentence in found} for split, found in splits.items()}
+    return {split: len(found) - len(texts[split]) for split, found in splits.items()}
 
 
 def _mentions(sentence: Sentence) -> Iterator[Mention]:

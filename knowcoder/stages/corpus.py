@@ -40,7 +40,7 @@ def world(settings: config.WorldConfig) -> None:
 def corpus(settings: config.CorpusConfig) -> None:
     """Read an annotated corpus, or list the benchmarks."""
     from knowcoder.corpus import benchmark
-    from knowcoder.corpus.overlap import overlaps
+    from knowcoder.corpus.overlap import duplicates, overlaps
 
     if settings.list:
         for name in benchmark.names():
@@ -53,8 +53,9 @@ def corpus(settings: config.CorpusConfig) -> None:
         if not any(read.splits.values()):
             raise DataError(f"input={settings.input}: no sentence in it; look at format={settings.format} and its keys")
         read.save(output.directory)
-        shared = overlaps(read.splits)
-        output.manifest.facts = facts_of(read) | {"overlap with train": {k: asdict(v) for k, v in shared.items()}}
+        shared, twice = overlaps(read.splits), duplicates(read.splits)
+        said = {f"{later} in {earlier}": asdict(found) for (later, earlier), found in shared.items()}
+        output.manifest.facts = facts_of(read) | {"duplicates": twice, "overlap": said}
         counts = read.counts.values()
         output.manifest.counts = artefact.Counts(
             sum(split["read"] for split in counts),
@@ -64,8 +65,10 @@ def corpus(settings: config.CorpusConfig) -> None:
     for warning in read.warnings:
         print(f"warning: {warning}")
     print(f"{settings.output}: {in_words({k: v['sentences'] for k, v in read.tally().items()})} sentences")
-    if "test" in shared:
-        print(f"test: {shared['test']}")
+    if any(twice.values()):
+        print(f"sentences that stand twice: {in_words({split: count for split, count in twice.items() if count})}")
+    for (later, earlier), found in shared.items():
+        print(f"{later}: {found} stand in {earlier} too")
 
 
 def _read_benchmarks(settings: config.CorpusConfig) -> Corpus:
