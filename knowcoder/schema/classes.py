@@ -17,7 +17,10 @@ class _Declared:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        for name in inspect.get_annotations(cls):
+        fields = inspect.get_annotations(cls)
+        if not fields:  # it inherits all that ``dataclass`` would write again, for thousands of classes
+            return
+        for name in fields:
             default = cls.__dict__.get(name)
             if isinstance(default, list):  # ``place: list[City] = []`` must give each object a list of its own
                 setattr(cls, name, dataclasses.field(default_factory=default.copy))
