@@ -41,6 +41,16 @@ class Counts:
     rejected: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One unit of input that was left out: where it stood, why, and what it was; a line of ``rejects.jsonl``."""
+
+    file: str
+    line: int
+    reason: str
+    value: str = ""
+
+
 @dataclass
 class Manifest:
     """The birth certificate of an artefact. ``facts`` holds what later stages need to know of it."""

@@ -8,20 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from knowcoder import jsonl
+from knowcoder.artefact import Reject as Reject
 from knowcoder.corpus.sentence import LabelSet, Sentence
 from knowcoder.errors import ArtefactError
 
 SPLITS = ("train", "dev", "test")
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """One unit of input that was left out: where it stood, why, and what it was."""
-
-    file: str
-    line: int
-    reason: str
-    value: str = ""
 
 
 class Unusable(Exception):
