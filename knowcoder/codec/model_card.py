@@ -21,11 +21,13 @@ class ModelCard:
     Attributes:
         style: how schemas and answers are written.
         wrapper: what stands around a prompt (a ``WrapperKind``).
+        tagged: whether the instruction names the data set that a sentence is from.
         max_length: tokens of the longest sample trained, prompt and answer; None where it is not known.
     """
 
     style: Style = field(default_factory=Style)
     wrapper: Literal["plain", "published", "chat"] = "plain"
+    tagged: bool = False
     max_length: int | None = None
 
     @classmethod

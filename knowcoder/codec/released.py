@@ -65,12 +65,18 @@ _TASK = (
     "This is an object-oriented programming task: some {classes} are defined above. "
     "Please instantiate all the corresponding {kind} Objects in the following sentence."
 )
-TASK_SENTENCES: dict[Task, str] = {
-    "NER": _TASK.format(classes="Entity Classes", kind="Entity"),
-    "RE": _TASK.format(classes="Relation Classes and related Entity Classes", kind="Relation"),
-    "ED": _TASK.format(classes="Event Classes", kind="Event"),
-    "EAE": _TASK.format(classes="Event Classes", kind="Event"),
+_ASKED: dict[Task, dict[str, str]] = {
+    "NER": {"classes": "Entity Classes", "kind": "Entity"},
+    "RE": {"classes": "Relation Classes and related Entity Classes", "kind": "Relation"},
+    "ED": {"classes": "Event Classes", "kind": "Event"},
+    "EAE": {"classes": "Event Classes", "kind": "Event"},
 }
+TASK_SENTENCES: dict[Task, str] = {task: _TASK.format(**asked) for task, asked in _ASKED.items()}
+# Refinement (paper, 3.3); the wording of the authors' prompts for the benchmarks.
+OF_DATASET = (
+    "For DATASET {dataset}, some {classes} are defined above. "
+    "Please instantiate all the corresponding {kind} Objects in the following sentence from {dataset}."
+)
 TRIGGERS = " It is important to note that the triggers of the events are confirmed as follows: {}."
 TRIGGER = '"{}" is the trigger of event type "{}"'
 BETWEEN_TRIGGERS = "; "  # from a line that is commented out in eval/src/generate_prompt.py
@@ -80,11 +86,17 @@ IMPORT_ENTITY = "from Entities import Entity"
 
 
 def build_prompt(
-    task: Task, class_names: Sequence[str], text: str, library: SchemaLibrary, style: Style, events: Sequence[Mention]
+    task: Task,
+    class_names: Sequence[str],
+    text: str,
+    library: SchemaLibrary,
+    style: Style,
+    events: Sequence[Mention],
+    dataset: str,
 ) -> str:
     """The published prompt; see ``prompt.build_prompt``."""
     blocks = [*BASE_CLASSES[task], *_classes(class_names, library, style, detect=task == "ED")]
-    task_sentence = TASK_SENTENCES[task]
+    task_sentence = OF_DATASET.format(dataset=one_line(dataset), **_ASKED[task]) if dataset else TASK_SENTENCES[task]
     if events:
         told = BETWEEN_TRIGGERS.join(TRIGGER.format(event.text, event.type) for event in events)
         task_sentence += TRIGGERS.format(told)

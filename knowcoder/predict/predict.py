@@ -111,8 +111,7 @@ class Predictor:
     def _questions(self, index: int, request: Request) -> Iterator[_Question]:
         for classes in self._batches(request):
             given = _given(request, classes)
-            text, style = request.sentence.text, self.card.style
-            prompt = build_prompt(request.task, classes, text, self.library, style, events=given)
+            prompt = self._prompt(request, classes, given, request.sentence.text)
             yield _Question(index, classes, given, prompt)
 
     def _batches(self, request: Request) -> list[tuple[str, ...]]:
@@ -134,9 +133,13 @@ class Predictor:
         """Tokens of a prompt with an empty sentence."""
         given = _given(request, classes)
         if (request.task, classes, given) not in self._lengths:
-            prompt = build_prompt(request.task, classes, "", self.library, self.card.style, events=given)
+            prompt = self._prompt(request, classes, given, "")
             self._lengths[request.task, classes, given] = len(self.engine.wrapper.prompt_ids(prompt))
         return self._lengths[request.task, classes, given]
+
+    def _prompt(self, request: Request, classes: tuple[str, ...], given: tuple[Mention, ...], text: str) -> str:
+        dataset = request.sentence.source if self.card.tagged else ""
+        return build_prompt(request.task, classes, text, self.library, self.card.style, given, dataset)
 
     def _grammar(self, request: Request, question: _Question) -> str | None:
         if not self.constrained:

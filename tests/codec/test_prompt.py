@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowcoder.codec.answer import build_answer
-from knowcoder.codec.prompt import build_prompt, definitions, instance_code
+from knowcoder.codec.prompt import InstanceOrder, build_prompt, definitions, instance_code
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import TASKS, Task
 from knowcoder.schema.render import Style
@@ -107,3 +108,36 @@ def test_instance_code_of_an_event_imports_the_base_class_that_it_uses() -> None
     code = instance_code("EAE", "Attack", TEXT, ANNOTATIONS, LIBRARY, Style())
     compile(code, "rendered", "exec")
     assert "from knowcoder import Entity\nfrom Entities import Human, Settlement\nfrom Events import Attack\n" in code
+
+
+@given(st.text(), st.sampled_from(TASKS))
+def test_the_data_set_is_named_in_the_instruction_and_nowhere_else(name: str, task: Task) -> None:
+    plain, tagged = (build_prompt(task, CLASSES[task], "x", LIBRARY, Style(), dataset=tag) for tag in ("", name))
+    ast.parse(tagged)
+    assert (plain == tagged) == (name == "")
+    differing = [
+        (one, other) for one, other in zip(plain.splitlines(), tagged.splitlines(), strict=True) if one != other
+    ]
+    assert all(other.startswith('"""For DATASET ') for _, other in differing)
+
+
+def test_the_published_instruction_names_the_data_set_twice() -> None:
+    prompt = build_prompt("ED", ["Meet"], "x", LIBRARY, Style("released"), dataset="ACE05")
+    assert (
+        "For DATASET ACE05, some Event Classes are defined above. "
+        "Please instantiate all the corresponding Event Objects in the following sentence from ACE05.\n" in prompt
+    )
+
+
+def test_instance_code_stands_in_three_orders() -> None:
+    def places(order: InstanceOrder) -> list[int]:
+        code = instance_code("NER", "City", TEXT, ANNOTATIONS, LIBRARY, Style(), order)
+        ast.parse(code)
+        return [code.find(part) for part in ("class City(", "from Entities import City", "sentence = ", "results = [")]
+
+    defined, imported, sentence, results = places("sentence")
+    assert defined == -1 < sentence < imported < results
+    defined, imported, sentence, results = places("import")
+    assert defined == -1 < imported < sentence < results
+    defined, imported, sentence, results = places("whole")
+    assert imported == -1 < defined < sentence < results
