@@ -12,13 +12,17 @@ from typing import Any, Literal, TypeAlias
 
 from knowcoder import jsonl
 from knowcoder.errors import DataError
+from knowcoder.schema import rules
 from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType
 
 Kind: TypeAlias = Literal["entity", "relation", "event"]
 KINDS: tuple[Kind, ...] = ("entity", "relation", "event")
 
-# A role is a field of a class whose annotations say ``list[...]`` and whose first field is the trigger.
-_NOT_A_ROLE = frozenset({"list", "trigger", "self"})
+# Names that rendered code uses beside its classes, and in the body of an event's class.
+_NOT_A_CLASS = frozenset({"Entity", "list", "str", "classmethod", "sentence", "results", "events"})
+_NOT_A_ROLE = frozenset(
+    {"trigger", "trigger_start", "trigger_end", "roles", "self", "cls", "list", "str", "classmethod", "Entity"}
+)
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,8 @@ class SchemaLibrary:
     """Entity, relation and event types that refer to each other by id; checked as a whole when it is made.
 
     Raises:
-        DataError: an id or a name occurs twice, a name is not a Python identifier, a parent or a type hint is
-            unknown, or a type is its own ancestor. The message names the type.
+        DataError: an id or a name occurs twice, a name is not a Python identifier, a parent, a type hint or a rule
+            is unknown, or a type is its own ancestor. The message names the type.
     """
 
     entities: tuple[EntityType, ...] = ()
@@ -39,6 +43,7 @@ class SchemaLibrary:
         for concept in self:
             _check_name(concept)
             _check_references(self, concept)
+            _check_rules(concept)
         for concept in self:
             if concept.id in self.ancestors(concept.id):
                 raise DataError(f"type {concept.name!r}: it is its own ancestor; take one parent out of the cycle")
@@ -174,8 +179,9 @@ def references(concept: Concept) -> tuple[str, ...]:
 
 
 def is_class_name(name: str) -> bool:
-    """Whether Python takes a name as it is: an identifier, no keyword, and in the form that Python compares."""
-    return name.isidentifier() and not keyword.iskeyword(name) and unicodedata.normalize("NFKC", name) == name
+    """Whether Python takes a name as it is: an identifier as Python compares it, no keyword, not private."""
+    plain = name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
+    return plain and unicodedata.normalize("NFKC", name) == name
 
 
 def _check_unique(library: SchemaLibrary) -> None:
@@ -189,7 +195,7 @@ def _check_unique(library: SchemaLibrary) -> None:
 
 
 def _check_name(concept: Concept) -> None:
-    if not is_class_name(concept.name) or concept.name == "Entity":
+    if not is_class_name(concept.name) or concept.name in _NOT_A_CLASS:
         raise DataError(f"type {concept.id!r}: {concept.name!r} cannot be a class name; see naming.class_name")
     if isinstance(concept, EventType):
         roles = [role.name for role in concept.roles]
@@ -198,6 +204,14 @@ def _check_name(concept: Concept) -> None:
                 raise DataError(f"event {concept.name!r}: {role!r} cannot be a role; see naming.role_name")
             if roles.count(role) > 1:
                 raise DataError(f"event {concept.name!r}: the role {role!r} is declared twice; merge the two")
+
+
+def _check_rules(concept: Concept) -> None:
+    for rule in concept.rules:
+        try:
+            rules.check(rule)
+        except DataError as error:
+            raise DataError(f"{kind_of(concept)} {concept.name!r}: {error}") from error
 
 
 def _check_references(library: SchemaLibrary, concept: Concept) -> None:
@@ -212,3 +226,10 @@ def _check_references(library: SchemaLibrary, concept: Concept) -> None:
                 f"{kind_of(concept)} {concept.name!r}: its type hint {hint!r} is no entity of the library; "
                 "add the entity or leave the hint out"
             )
+    if isinstance(concept, EventType):
+        hinted = {library._ids[hint].name for hint in hints(concept)}
+        for role in concept.roles:
+            if role.name in hinted:
+                raise DataError(
+                    f"event {concept.name!r}: the role {role.name!r} hides the type {role.name!r}; rename it"
+                )

@@ -10,11 +10,12 @@ import ast
 import keyword
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 from knowcoder.errors import DataError
+from knowcoder.schema import rules
 from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType, Role
 from knowcoder.schema.library import Kind, SchemaLibrary
 from knowcoder.schema.naming import python_name
@@ -41,6 +42,7 @@ class _Class:
     tail: tuple[str, ...] = ()
     roles: tuple[tuple[str, tuple[str, ...], str], ...] = ()
     looks_like: Kind = "entity"
+    rules: tuple[str, ...] = ()
 
 
 def read_python(source: str, where: str = "source") -> SchemaLibrary:
@@ -94,7 +96,7 @@ def _library(classes: Sequence[_Class]) -> SchemaLibrary:
         for child, parent in pairwise(path):
             if child not in defined:
                 by_name[child].base = parent
-    concepts = [_concept(item, kinds[name]) for name, item in by_name.items()]
+    concepts = [replace(_concept(item, kinds[name]), rules=item.rules) for name, item in by_name.items()]
     return SchemaLibrary(
         tuple(concept for concept in concepts if isinstance(concept, EntityType)),
         tuple(concept for concept in concepts if isinstance(concept, RelationType)),
@@ -191,18 +193,20 @@ def _class_in_source(node: ast.ClassDef, lines: Sequence[str], where: str) -> _C
             _add_field(found, statement.target.id, statement.annotation, _text_of(following))
         elif isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
             _read_constructor(found, statement, lines)
+        elif isinstance(statement, ast.FunctionDef) and (rule := _rule(statement, where)):
+            found.rules += (rule,)
     return found
 
 
 def _add_field(found: _Class, name: str, annotation: ast.expr, description: str = "") -> None:
     types = tuple(type for type in _types(annotation) if type != "Entity")
-    if name in _HEADS:
+    if _is_list(annotation):
+        found.roles += ((name, types, description),)
+        found.looks_like = "event"
+    elif name in _HEADS:
         found.head, found.looks_like = types, "relation"
     elif name in _TAILS:
         found.tail, found.looks_like = types, "relation"
-    elif _is_list(annotation):
-        found.roles += ((name, types, description),)
-        found.looks_like = "event"
     elif name == "trigger":
         found.looks_like = "event"
 
@@ -217,6 +221,19 @@ def _read_constructor(found: _Class, function: ast.FunctionDef, lines: Sequence[
         if isinstance(statement, ast.Assign) and _last_name(statement.targets[0]) == "arg_names":
             values = statement.value.elts if isinstance(statement.value, ast.List) else []
             found.roles += tuple((python_name(_text_of(value)), (), "") for value in values)
+
+
+def _rule(function: ast.FunctionDef, where: str) -> str:
+    """The rule that a method calls, ``return rules.cut_at(mention, after, "such as")``; empty where it calls none."""
+    match function.body[-1]:
+        case ast.Return(ast.Call(ast.Attribute(ast.Name("rules"), name), [_, _, *told])):
+            rule = ":".join([name, *map(_text_of, told)])
+            try:
+                rules.check(rule)
+            except DataError as error:
+                raise DataError(f"{where}:{function.lineno}: {error}") from error
+            return rule
+    return ""
 
 
 def _last_name(node: ast.expr) -> str:

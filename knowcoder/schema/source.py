@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from knowcoder.artefact import Reject
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType
-from knowcoder.schema.library import SchemaLibrary
+from knowcoder.schema.library import ConceptError, SchemaLibrary
 from knowcoder.schema.naming import class_name
+from knowcoder.schema.taxonomy import break_cycles
 
 T = TypeVar("T")
 C = TypeVar("C", EntityType, RelationType, EventType)
 
 _KINDS = (EntityType, RelationType, EventType)
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A concept that got another name than the one it came with, because that is another's."""
+
+    id: str
+    old: str
+    new: str
 
 
 @dataclass(slots=True)
@@ -24,32 +35,70 @@ class SchemaSource:
 
     Attributes:
         concepts: after ``finish`` named, with unique ids and names, and references to each other only.
-        counts: what was read, united, left out.
-        rejects: reason and value of everything left out.
+        read: statements read: concepts and what they refer to, or lines. Every reject is one of them.
+        counts: what is worth knowing of the source, by name.
+        rejects: everything left out, with its place and the reason.
+        renamed: concepts that could not keep the name that they came with.
         facts: entity id -> ids of the classes it is an instance of, where the source says.
+        places: concept id -> file and line, where the source has them.
     """
 
     concepts: list[Concept]
+    read: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    rejects: list[tuple[str, str]] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    renamed: list[Renamed] = field(default_factory=list)
     facts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    places: dict[str, tuple[str, int]] = field(default_factory=dict)
 
-    def reject(self, reason: str, value: str) -> None:
-        """Count something that was left out, with the reason."""
+    def add(self, concept: Concept, file: str, line: int) -> None:
+        """Take a concept that was read, with its place."""
+        self.concepts.append(concept)
+        self.places.setdefault(concept.id, (file, line))
+        self.read += statements(concept)
+
+    def reject(self, reason: str, value: str, file: str = "", line: int = 0) -> None:
+        """Leave something out, with the reason."""
         self.counts[f"rejected: {reason}"] += 1
-        self.rejects.append((reason, value))
+        self.rejects.append(Reject(file, line, reason, value))
 
     def library(self) -> SchemaLibrary:
-        """The finished concepts as a library."""
-        return library_of(self.concepts)
+        """The finished concepts as a library.
+
+        Raises:
+            DataError: they do not fit together; names file and line where the source has them.
+        """
+        try:
+            return library_of(self.concepts)
+        except ConceptError as error:
+            raise DataError(f"{self.place(error.id)}{error}") from error
+
+    def place(self, id: str) -> str:
+        """``file:line: `` of a concept, or nothing where that is not known."""
+        file, line = self.places.get(id, ("", 0))
+        return f"{file}:{line}: " if file else ""
+
+
+def statements(concept: Concept) -> int:
+    """How much a concept says: that it is, and every type that it refers to."""
+    slots = (*concept.parents, *(() if concept.parent is None else (concept.parent,)))
+    if isinstance(concept, RelationType):
+        slots += concept.head + concept.tail
+    elif isinstance(concept, EventType):
+        slots += tuple(id for role in concept.roles for id in role.types)
+    return 1 + len(slots)
 
 
 def finish(source: SchemaSource) -> SchemaSource:
     """Unite concepts of one id, leave out references to concepts that are not there, name what has no name."""
-    united = unite(source.concepts)
-    kinds = {concept.id: type(concept) for concept in united}
-    source.counts["united"] += len(source.concepts) - len(united)
-    source.concepts = name_concepts([_known_references(concept, kinds, source) for concept in united])
+    try:
+        united = unite(source.concepts)
+        kinds = {concept.id: type(concept) for concept in united}
+        source.counts["united"] += len(source.concepts) - len(united)
+        known = [_known_references(concept, kinds, source) for concept in united]
+        source.concepts = name_concepts(_beside_bases(_acyclic(known, source), source))
+    except ConceptError as error:
+        raise DataError(f"{source.place(error.id)}{error}") from error
     for concept in source.concepts:
         source.counts[type(concept).__name__] += 1
     return source
@@ -80,33 +129,62 @@ def unite(concepts: Iterable[Concept]) -> list[Concept]:
     return list(found.values())
 
 
-def merge(library: Iterable[Concept], *others: Iterable[Concept]) -> tuple[list[Concept], int]:
-    """Unite libraries by id. What the first says stays: its names, its hierarchy and its type hints.
+def merge(source: SchemaSource, *others: Iterable[Concept]) -> None:
+    """Unite libraries with a finished source, by id. What the source says stays: its names, hierarchy and type hints.
 
-    A concept of another library takes the name that its id has in the first, or a numbered one where its name is
-    another concept's; a head or tail that it leaves open takes the first's types.
+    A concept of another library takes the name that its id has in the source, or one with its id where its name is
+    another concept's; a head or tail that it leaves open takes the source's types.
 
-    Returns:
-        The concepts, and how many were renamed.
+    Raises:
+        DataError: one id stands for concepts of two kinds.
     """
-    merged = name_concepts(unite(library))
-    renamed = 0
     for other in map(list, others):
-        known = {concept.id: concept for concept in merged}
-        taken = {concept.name for concept in merged}
-        fitted = [_fitted(concept, known.get(concept.id), taken) for concept in other]
-        merged = name_concepts(unite([*merged, *fitted]))
-        names = {concept.id: concept.name for concept in merged}
-        renamed += sum(names[concept.id] != concept.name for concept in other)
-    return merged, renamed
+        source.read += sum(map(statements, other))
+        known = {concept.id: concept for concept in source.concepts}
+        taken = {concept.name for concept in source.concepts}
+        own = taken | {concept.name for concept in other}
+        fitted: list[Concept] = []
+        for concept in other:
+            before = known.get(concept.id)
+            if before is not None:
+                fitted.append(_fitted(concept, before))
+            elif concept.name in taken:
+                fitted.append(_renamed(concept, own, source))
+            else:
+                fitted.append(concept)
+            if before is not None and before.name != concept.name:
+                source.renamed.append(Renamed(concept.id, concept.name, before.name))
+        source.concepts = _beside_bases(_acyclic(unite([*source.concepts, *fitted]), source), source)
 
 
-def _fitted(concept: Concept, known: Concept | None, taken: Collection[str]) -> Concept:
-    if known is None:
-        return replace(concept, name="" if concept.name in taken else concept.name)
+def _fitted(concept: Concept, known: Concept) -> Concept:
     if isinstance(concept, RelationType) and isinstance(known, RelationType):
         return replace(concept, name=known.name, head=concept.head or known.head, tail=concept.tail or known.tail)
     return replace(concept, name=known.name)
+
+
+def _renamed(concept: Concept, taken: set[str], source: SchemaSource) -> Concept:
+    """A concept under another name, which is then taken too."""
+    name = class_name(concept.label or concept.name, concept.id, taken)
+    taken.add(name)
+    source.renamed.append(Renamed(concept.id, concept.name, name))
+    return replace(concept, name=name)
+
+
+def _beside_bases(concepts: Sequence[Concept], source: SchemaSource) -> list[Concept]:
+    """Rename what would hide a base class that other classes need: an entity called Event, where there are events."""
+    kinds = set(map(type, concepts))
+    bases = {base for base, kind in (("Relation", RelationType), ("Event", EventType)) if kind in kinds}
+    taken = {concept.name for concept in concepts}
+    return [_renamed(concept, taken, source) if concept.name in bases else concept for concept in concepts]
+
+
+def _acyclic(concepts: Sequence[Concept], source: SchemaSource) -> list[Concept]:
+    _, cut = break_cycles({concept.id: () if concept.parent is None else (concept.parent,) for concept in concepts})
+    for child, parent in cut:
+        source.reject("a cycle of parents; take one out", f"{child} -> {parent}", *source.places.get(child, ()))
+    children = {child for child, _ in cut}
+    return [replace(concept, parent=None) if concept.id in children else concept for concept in concepts]
 
 
 def name_concepts(concepts: Sequence[Concept]) -> list[Concept]:
@@ -121,11 +199,12 @@ def name_concepts(concepts: Sequence[Concept]) -> list[Concept]:
     given: dict[str, str] = {}
     for concept in concepts:
         if concept.name and given.setdefault(concept.name, concept.id) != concept.id:
-            raise DataError(f"{concept.id} and {given[concept.name]} are both called {concept.name}; rename one")
+            said = f"{concept.id} and {given[concept.name]} are both called {concept.name}; rename one"
+            raise ConceptError(concept.id, said)
     taken = set(given)
     names: dict[str, str] = {}
     for concept in sorted(concepts, key=lambda concept: _KINDS.index(type(concept))):
-        names[concept.id] = concept.name or class_name(concept.label or concept.id, taken)
+        names[concept.id] = concept.name or class_name(concept.label, concept.id, taken)
         taken.add(names[concept.id])
     return [replace(concept, name=names[concept.id]) for concept in concepts]
 
@@ -148,17 +227,20 @@ def _unite(one: Concept, other: Concept) -> Concept:
             roles[role.name] = replace(before, types=types, description=before.description or role.description)
         return replace(_common(one, other), examples=_union(one.examples, other.examples), roles=tuple(roles.values()))
     kinds = f"{type(one).__name__} and {type(other).__name__}"
-    raise DataError(f"{one.id}: one id for two kinds of concept, {kinds}; give one of them another id")
+    raise ConceptError(one.id, f"{one.id}: one id for two kinds of concept, {kinds}; give one of them another id")
 
 
 def _common(one: C, other: C) -> C:
     if one.name and other.name and one.name != other.name:
-        raise DataError(f"{one.id}: one id with two names, {one.name} and {other.name}; give both the same name")
+        said = f"{one.id}: one id with two names, {one.name} and {other.name}; give both the same name"
+        raise ConceptError(one.id, said)
     return replace(
         one,
         name=one.name or other.name,
         label=one.label or other.label,
         description=one.description or other.description,
+        described_by=one.described_by if one.description else other.described_by,
+        rules=_union(one.rules, other.rules),
         aliases=_union(one.aliases, other.aliases),
         parent=one.parent or other.parent,
         parents=_union(one.parents, other.parents),
@@ -178,13 +260,14 @@ def _known_references(concept: Concept, kinds: Mapping[str, type], source: Schem
             if kinds.get(identity) is kind:
                 kept.append(identity)
             else:
-                source.reject(f"unknown {what}", f"{concept.id}: {identity}")
+                place = source.places.get(concept.id, ())
+                source.reject(f"unknown {what}; define it or leave it out", f"{concept.id}: {identity}", *place)
         return tuple(kept)
 
-    if concept.parent:
+    if concept.parent is not None:
         concept = replace(concept, parent=next(iter(known([concept.parent], type(concept), "parent")), None))
     if concept.parents:
-        concept = replace(concept, parents=tuple(id for id in concept.parents if kinds.get(id) is type(concept)))
+        concept = replace(concept, parents=known(concept.parents, type(concept), "further parent"))
     if isinstance(concept, RelationType):
         head, tail = known(concept.head, EntityType, "head type"), known(concept.tail, EntityType, "tail type")
         return replace(concept, head=head, tail=tail)

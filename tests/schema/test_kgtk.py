@@ -28,7 +28,7 @@ def test_a_small_extract(tmp_path: Path) -> None:
     source = read_kgtk(tmp_path)
     assert source.concepts == [
         EntityType(id="Q1", name="Thing", label="thing", description="a 'b' \"c\"", parent="Q3"),
-        EntityType(id="Q2", name="Thing2", label="thing", description='say "so"'),
+        EntityType(id="Q2", name="Thing_Q2", label="thing", description='say "so"'),
         EntityType(id="Q3", name="Q3", parent="Q2"),
         RelationType(id="P5", name="Near", label="near"),
     ]

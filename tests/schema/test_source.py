@@ -29,7 +29,7 @@ def test_the_first_library_keeps_its_words_and_gains_what_it_lacks() -> None:
     assert (human.description, human.parent, human.label) == ("Theirs.", "Q1", "human")
     assert isinstance(born, RelationType)
     assert (born.description, born.head, born.tail) == ("Theirs.", BORN.head, BORN.tail)
-    assert (library.by_id("place").description, library.by_id("Q2").name) == ("Ours.", "Place2")
+    assert (library.by_id("place").description, library.by_id("Q2").name) == ("Ours.", "Place_Q2")
     assert {concept.id for concept in merged} == {"Q5", "place", "P19", "Q1", "Q2", "P20"}
     assert renamed == 3  # Person, Place, PlaceOfBirth
 
