@@ -79,6 +79,21 @@ class SftConfig(TrainConfig):
     )
     parallel: ParallelConfig = _parallel(pp=1, processes=0)
     gradient_checkpointing: bool = key(False, "recompute activations in the backward pass")
+    evaluate_every: int = key(
+        0, "steps between evaluations: strict F1 of the tasks that are trained; 0 for none", unit="steps"
+    )
+    evaluate_on: str = key("", "sentences to evaluate on", kinds=("corpus",))
+    evaluate_split: str = key("dev", "their split")
+    evaluate_schema: str = key("", "schema library of these sentences", kinds=("schema",))
+    evaluate_sentences: int = key(200, "how many of them, drawn by the seed; 0 for all", unit="sentences")
+    evaluate_decoding: str = key(
+        "free", "free shows what has been learnt; constrained by a grammar", choices=("free", "constrained")
+    )
+    evaluate_max_new_tokens: int = key(640, "longest answer in an evaluation", unit="tokens", least=1)
+    keep_best: bool = key(
+        False, "end with the model of the evaluation with the highest mean F1 of the tasks, not with the last one"
+    )
+    patience: int = key(0, "stop after so many evaluations without a new highest F1; 0 never", unit="evaluations")
 
 
 @dataclass

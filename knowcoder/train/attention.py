@@ -6,6 +6,8 @@ GPUs the masked kernel is quick, and the models' own attention is kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -34,6 +36,19 @@ def use_packed_attention(model: PreTrainedModel) -> bool:
     AttentionMaskInterface.register(_NAME, _no_mask)
     model.set_attn_implementation(_NAME)
     return True
+
+
+@contextmanager
+def own_attention(model: PreTrainedModel) -> Iterator[None]:
+    """Let `model` attend with its own kernel for a while: answering needs masks and caches, packed rows have none."""
+    packed = model.config._attn_implementation == _NAME
+    if packed:
+        model.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        if packed:
+            model.set_attn_implementation(_NAME)
 
 
 def packed_attention(

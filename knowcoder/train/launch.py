@@ -170,9 +170,20 @@ def work(verb: str) -> Callable[[Any, Path], dict[str, Any]]:
 
 def save_card(config: PretrainConfig | SftConfig) -> None:
     """Let the trained model carry how its data was written, so that it is asked in the same way."""
-    manifest = artefact.read_manifest(config.data)
-    if manifest is not None and "card" in manifest.facts:
-        msgspec.convert(manifest.facts["card"], ModelCard).save(Path(config.output))
+    if (card := _card_of(config.data)) is not None:
+        card.save(Path(config.output))
+
+
+def card_of(data: str) -> ModelCard:
+    """Return how packed data was written; the defaults where it does not say."""
+    return _card_of(data) or ModelCard()
+
+
+def _card_of(data: str) -> ModelCard | None:
+    manifest = artefact.read_manifest(data)
+    if manifest is None or "card" not in manifest.facts:
+        return None
+    return msgspec.convert(manifest.facts["card"], ModelCard)
 
 
 def single() -> None:

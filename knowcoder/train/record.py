@@ -45,6 +45,7 @@ class Record:
         self._writers: list[_Writer] = []
         self._bar: Any = None
         self._continued = False
+        self._last: dict[str, float] = {}
 
     def __enter__(self) -> Record:
         (self._run_dir / LOGS).mkdir(parents=True, exist_ok=True)
@@ -88,8 +89,8 @@ class Record:
         logging.getLogger(__name__).info("%s", metrics)
         for write, _ in self._writers:
             write(metrics)
-        if "loss" in metrics:
-            self._bar.set_postfix_str(f"loss {metrics['loss']:.4f}", refresh=False)
+        self._last |= {name: metrics[name] for name in ("loss", "f1") if name in metrics}
+        self._bar.set_postfix_str(", ".join(f"{name} {value:.4f}" for name, value in self._last.items()), refresh=False)
         self._bar.update(metrics["step"] - self._bar.n)
 
     def say(self, text: str) -> None:

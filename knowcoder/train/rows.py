@@ -24,6 +24,7 @@ class PackedRows:
     Attributes:
         max_length: tokens of a padded row. pad_token_id: what fills it.
         lengths: tokens of each row. trained: trained tokens of each row. largest_id: the largest token id.
+        kinds: the kinds of samples that there are.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,6 +36,11 @@ class PackedRows:
         columns = [table.column(name).combine_chunks() for name in ("input_ids", "position_ids", "labels")]
         self._ends: NDArray[np.int64] = columns[0].offsets.to_numpy().astype(np.int64)
         self._ids, self._positions, labels = (column.values.to_numpy() for column in columns)
+        documents = table.column("kind").combine_chunks()
+        encoded = documents.values.dictionary_encode()
+        self.kinds: list[str] = encoded.dictionary.to_pylist()
+        self._kinds: NDArray[np.int32] = encoded.indices.to_numpy()
+        self._first_document: NDArray[np.int64] = documents.offsets.to_numpy().astype(np.int64)
         # The first token of a document has nothing in its document to be predicted from.
         self._labels: NDArray[np.int32] = np.where(self._positions == 0, IGNORED, labels)
         self.lengths = np.diff(self._ends)
@@ -68,12 +74,13 @@ class PackedRows:
         """Return a padded micro-batch.
 
         `input_ids` and `position_ids` have shape [rows, max_length]; padding is one more document. `trained` holds the
-        places of the flattened hidden states that predict a trained token, `targets` those tokens.
+        places of the flattened hidden states that predict a trained token, `targets` those tokens, `kinds` the number
+        of each one's kind.
         """
         shape = (len(indices), self.max_length)
         ids = np.full(shape, self.pad_token_id, np.int64)
         positions = np.tile(np.arange(self.max_length), (len(indices), 1))
-        trained, targets = [], []
+        trained, targets, kinds = [], [], []
         for place, index in enumerate(indices):
             row_ids, row_positions, labels = self.row(index)
             length = len(row_ids)
@@ -83,11 +90,14 @@ class PackedRows:
             predicted = np.flatnonzero(labels != IGNORED)
             trained.append(place * self.max_length + predicted - 1)
             targets.append(labels[predicted])
+            document = np.cumsum(row_positions == 0)[predicted] - 1
+            kinds.append(self._kinds[self._first_document[index] + document])
         return {
             "input_ids": torch.from_numpy(ids),
             "position_ids": torch.from_numpy(positions),
             "trained": torch.from_numpy(np.concatenate(trained).astype(np.int64)),
             "targets": torch.from_numpy(np.concatenate(targets).astype(np.int64)),
+            "kinds": torch.from_numpy(np.concatenate(kinds).astype(np.int64)),
         }
 
 

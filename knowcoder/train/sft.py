@@ -7,6 +7,7 @@ a model or an adapter that plain `transformers` and `peft` load.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from knowcoder.errors import ConfigError, ModelError
 from knowcoder.train import launch
 from knowcoder.train.adapter import add_adapter, check_adapter, write_base
 from knowcoder.train.attention import use_packed_attention
+from knowcoder.train.evaluation import Evaluation
 from knowcoder.train.record import Record, sample_of
 from knowcoder.train.rows import PackedRows, StepBatches
 from knowcoder.train.schedule import rate_factor
@@ -55,6 +57,7 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
     batches = StepBatches(
         rows, config.steps, config.global_batch, config.micro_batch, config.seed, launch.rank(), launch.world_size()
     )
+    evaluation = Evaluation(config, rows.kinds) if config.evaluate_every else None
     arguments = _arguments(config, run_dir, batches.accumulation)
     transformers_logging.set_verbosity_warning()
     set_seed(config.seed)
@@ -62,20 +65,23 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
     trainable = sum(_size(p) for p in model.parameters() if p.requires_grad)
     with Record(run_dir, config) as record:
         recorder = _Recorder(record, batches, config)
-        trainer = PackedTrainer(model, arguments, batches, config, callbacks=[recorder])
+        trainer = PackedTrainer(model, arguments, batches, config, evaluation, callbacks=[recorder])
         trainer.remove_callback(PrinterCallback)
         recorder.trainer = trainer
         record.say(sample_of(Path(config.model), rows))
         found = checkpoints(run_dir / CHECKPOINTS)
         trainer.train(resume_from_checkpoint=str(found[-1]) if config.resume and found else None)
         _save(trainer, config, run_dir)
+    done = trainer.state.global_step
+    best = {"best_step": trainer.state.best_global_step, "best_f1": trainer.state.best_metric} if evaluation else {}
     return {
         "tuning": config.tuning,
-        "steps": config.steps,
-        "trained_tokens": sum(batches.trained_tokens(step) for step in range(config.steps)),
+        "steps": done,
+        "trained_tokens": sum(batches.trained_tokens(step) for step in range(done)),
         "parameters": sum(_size(p) for p in model.parameters()),
         "trained_parameters": trainable,
         "engine": type(trainer.model_wrapped).__name__,
+        **best,
     }
 
 
@@ -88,6 +94,17 @@ def _check(config: SftConfig) -> None:
         raise ConfigError("optimizer=muon is for tuning=full: an adapter's matrices have another scale; use adamw")
     if config.precision == "fp16" and not torch.cuda.is_available():
         raise ConfigError("precision=fp16 needs a GPU; use bf16 or fp32")
+    if not config.evaluate_every:
+        if config.keep_best or config.patience:
+            raise ConfigError("keep_best and patience go by evaluations: give evaluate_every= too")
+        return
+    if not (config.evaluate_on and config.evaluate_schema):
+        raise ConfigError("evaluate_every needs evaluate_on= (a corpus) and evaluate_schema= (its library)")
+    if config.deepspeed == "zero3":
+        raise ConfigError(
+            "evaluate_every: under deepspeed=zero3 no rank holds the model that would answer; use zero2 and more "
+            "memory per rank, or evaluate_every=0 and `knowcoder predict` on what was saved"
+        )
 
 
 def _model(config: SftConfig, rows: PackedRows) -> PreTrainedModel:
@@ -112,6 +129,9 @@ def _arguments(config: SftConfig, run_dir: Path, accumulation: int) -> TrainingA
         _start_deepspeed(on_cpu)
         engine["deepspeed"] = deepspeed_config(config, accumulation)
         engine["accelerator_config"] = {"use_configured_state": True}
+    if config.evaluate_every:
+        engine |= {"eval_strategy": "steps", "eval_steps": config.evaluate_every}
+        engine |= {"metric_for_best_model": "f1", "greater_is_better": True}
     return TrainingArguments(
         output_dir=str(run_dir / CHECKPOINTS),
         max_steps=config.steps,
@@ -215,16 +235,25 @@ class _Recorder(TrainerCallback):
         self._throughput.add(int(rows.lengths[indices].sum()), int(rows.trained[indices].sum()), capacity)
         if state.global_step == self._config.steps:  # whatever log_every is
             control.should_log = True
+            control.should_evaluate = bool(self._config.evaluate_every)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: dict[str, float], **_: Any
+    ) -> None:
+        self._throughput.skip(metrics["evaluate_seconds"])
+        self._record.step({"step": state.global_step, **metrics})
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float], **_: Any
     ) -> None:
         if "loss" not in logs:  # the summary at the end
             return
+        assert self.trainer is not None
         self._record.step(
             {
                 "step": state.global_step,
                 "loss": logs["loss"],
+                **self.trainer.loss_by_kind.take(),
                 "learning_rate": self._config.learning_rate * rate_factor(state.global_step - 1, self._config),
                 "grad_norm": logs["grad_norm"],
                 **self._throughput.take(),
@@ -236,6 +265,9 @@ def _save(trainer: PackedTrainer, config: SftConfig, run_dir: Path) -> None:
     """Save the final model or adapter, whole, with what goes with it."""
     trainer.save_model(str(run_dir))
     if trainer.args.should_save:
+        if (best := trainer.best_checkpoint()) is not None:
+            for path in best.glob("*.safetensors*"):
+                shutil.copyfile(path, run_dir / path.name)
         if config.tuning == "lora":
             check_adapter(run_dir, trainer.model)
             write_base(run_dir, Path(config.model))

@@ -17,6 +17,10 @@ class Throughput:
         self._trained += trained
         self._capacity += capacity
 
+    def skip(self, seconds: float) -> None:
+        """Leave out seconds in which nothing was trained."""
+        self._started += seconds
+
     def take(self) -> dict[str, float]:
         """Return rates (per second), fill (share of places with a token) and seconds, and begin anew."""
         seconds = max(time.perf_counter() - self._started, 1e-9)

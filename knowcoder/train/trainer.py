@@ -1,4 +1,4 @@
-"""A `transformers.Trainer` over packed rows: its order of data, its loss, its checkpoints."""
+"""A `transformers.Trainer` over packed rows: its order of data, its loss, its evaluations, its checkpoints."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, Trainer, TrainingArguments
+from transformers import PreTrainedModel, Trainer, TrainerControl, TrainingArguments
 
 from knowcoder.config import SftConfig
-from knowcoder.train.loss import token_loss
+from knowcoder.train.evaluation import Evaluation
+from knowcoder.train.loss import LossByKind, token_losses
 from knowcoder.train.optimizer import build_optimizer
 from knowcoder.train.rows import StepBatches
 from knowcoder.train.schedule import rate_factor
@@ -55,12 +56,21 @@ class PackedTrainer(Trainer):
     lr_scheduler: LambdaLR | None
 
     def __init__(
-        self, model: PreTrainedModel, arguments: TrainingArguments, batches: StepBatches, config: SftConfig, **rest: Any
+        self,
+        model: PreTrainedModel,
+        arguments: TrainingArguments,
+        batches: StepBatches,
+        config: SftConfig,
+        evaluation: Evaluation | None = None,
+        **rest: Any,
     ) -> None:
         self.config = config
         self.batches = batches
+        self.evaluation = evaluation
+        self.loss_by_kind = LossByKind(batches.rows.kinds)
         self._saving_to: Path | None = None
-        super().__init__(model=model, args=arguments, train_dataset=batches.rows, **rest)
+        held_out: Any = evaluation.sentences if evaluation else None
+        super().__init__(model=model, args=arguments, train_dataset=batches.rows, eval_dataset=held_out, **rest)
         self.loss_is_scaled_for_ga = True
         self._positions = TrainedPositions(model)
 
@@ -103,7 +113,34 @@ class PackedTrainer(Trainer):
         Times the number of ranks, because data-parallel engines average gradients over ranks.
         """
         logits = self._positions.logits(model, inputs, inputs["trained"])
-        return token_loss(logits, inputs["targets"]) * (self.args.world_size / num_items_in_batch)
+        losses = token_losses(logits, inputs["targets"])
+        self.loss_by_kind.add(inputs["kinds"], losses)
+        return losses.sum() * (self.args.world_size / num_items_in_batch)
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Return strict F1 of the model as it is, under names that begin as the Trainer wants them to."""
+        assert self.evaluation is not None
+        figures = self.evaluation.measure(self.model)
+        self.control: TrainerControl = self.callback_handler.on_evaluate(self.args, self.state, self.control, figures)
+        return {f"eval_{name}": value for name, value in figures.items()}
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        """Save a new best model at once where it is to be kept; stop when the best one is `patience` evaluations old.
+
+        The age follows from what a checkpoint holds, so that a resumed run stops where the unbroken one does.
+        """
+        best = super()._determine_best_metric(metrics, trial)
+        age = (self.state.global_step - self.state.best_global_step) // self.config.evaluate_every
+        stop = 0 < self.config.patience <= age
+        self.control.should_training_stop |= stop
+        self.control.should_save |= stop or (best and self.config.keep_best)
+        return best
+
+    def best_checkpoint(self) -> Path | None:
+        """Return the checkpoint with the highest F1 that was measured, where it is kept."""
+        if not self.config.keep_best or not self.state.best_global_step:
+            return None
+        return Path(self.args.output_dir) / f"checkpoint-{self.state.best_global_step}"
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Skip an estimate that nobody reads and that walks all parameters at every micro-batch."""
@@ -127,7 +164,8 @@ class PackedTrainer(Trainer):
             (self._saving_to / name).rename(folder / name)
             shutil.rmtree(self._saving_to)
             for old in checkpoints(folder)[: -self.config.keep_last]:
-                shutil.rmtree(old)
+                if old != self.best_checkpoint():
+                    shutil.rmtree(old)
         self._saving_to = None
         self.accelerator.wait_for_everyone()
 
