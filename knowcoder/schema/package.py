@@ -38,8 +38,9 @@ def module_source(library: SchemaLibrary, kind: Kind) -> str:
     if not names:
         return docstring
     most = max(len(concept.examples) for concept in library.of_kind(kind))
-    bases, imported, blocks = renderer(library, Style(examples=most, parents="import")).parts(names)
-    imports = [f"from knowcoder import {', '.join(bases)}"]
+    render = renderer(library, Style(examples=most, parents="import", methods=True))
+    bases, imported, blocks = render.parts(names)
+    imports = ["\n".join([f"from knowcoder import {', '.join(bases)}", *render.rule_imports(names)])]
     imports += [_import(module, found) for module, found in by_module(imported, library).items()]
     return "\n\n".join([docstring + "\n" + "\n\n".join(imports), *blocks]) + "\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal, TypeAlias
 
 from knowcoder.errors import DataError
@@ -36,6 +37,7 @@ class Style:
             ``define`` prints the ancestors and ``import`` imports the parent. The released dialect always
             names the parent, printed or not.
         hints: print the types of heads, tails and roles; otherwise all are ``Entity``.
+        methods: print the rules of a type as class methods; no published prompt has them.
     """
 
     dialect: Literal["clean", "released"] = "clean"
@@ -43,6 +45,7 @@ class Style:
     examples: int = 10
     parents: Literal["nearest", "define", "import"] = "nearest"
     hints: bool = True
+    methods: bool = False
 
 
 def escape(text: str) -> str:
@@ -63,7 +66,7 @@ def one_line(text: str) -> str:
 def library_source(library: SchemaLibrary) -> str:
     """A whole library as a Python module, with every example; ``python_source`` reads it back."""
     most = max((len(concept.examples) for concept in library), default=0)
-    return definitions([concept.name for concept in library], library, Style(examples=most)) + "\n"
+    return definitions([concept.name for concept in library], library, Style(examples=most, methods=True)) + "\n"
 
 
 def definitions(names: Sequence[str], library: SchemaLibrary, style: Style, roles: bool = True) -> str:
@@ -101,7 +104,8 @@ class Renderer:
     def definitions(self, names: Sequence[str]) -> str:
         """See ``definitions``."""
         bases, imported, blocks = self.parts(names)
-        imports = [f"from knowcoder import {', '.join(bases)}", *import_lines(imported, self.library)]
+        imports = [f"from knowcoder import {', '.join(bases)}", *self.rule_imports(names)]
+        imports += import_lines(imported, self.library)
         return "\n\n".join(["\n".join(imports), *blocks])
 
     def parts(self, names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
@@ -154,7 +158,8 @@ class Renderer:
         code = self._codes.get((name, base))
         if code is None:
             concept = self.library.by_name(name)
-            body = [*self._docstring(concept, base), *self._fields(concept)]
+            said, methods = [*self._docstring(concept, base), *self._fields(concept)], self._methods(concept)
+            body = said + methods if said else methods[1:]
             code = "\n".join([f"class {name}({base}):", *body]) if body else f"class {name}({base}): ..."
             self._codes[name, base] = code
         return code
@@ -242,6 +247,30 @@ class Renderer:
                 lines.append(f"{INDENT}{role.name}: list[{self._union(role.types)}] = []")
                 if role.description and self.style.descriptions:
                     lines.append(f'{INDENT}"""{_in_docstring(one_line(role.description))}"""')
+        return lines
+
+    def rule_imports(self, names: Iterable[str]) -> list[str]:
+        """What the printed class methods of types call."""
+        called = self.style.methods and any(self.library.by_name(name).rules for name in names)
+        return ["from knowcoder.schema import rules"] if called else []
+
+    def _methods(self, concept: Concept) -> list[str]:
+        if not (self.style.methods and concept.rules):
+            return []
+        events = self.library.events if isinstance(concept, EventType) else ()
+        taken = {role.name for event in events for role in event.roles}  # a role is a field, which may be inherited
+        lines: list[str] = []
+        for rule in concept.rules:
+            function, _, told = rule.partition(":")
+            name = next(n for i in count(1) if (n := f"{function}{i if i > 1 else ''}") not in taken)
+            taken.add(name)
+            arguments = ", ".join(["mention", "after", *([quote(told)] if told else [])])
+            lines += [
+                "",
+                f"{INDENT}@classmethod",
+                f"{INDENT}def {name}(cls, mention: str, after: str) -> str | None:",
+                f"{INDENT * 2}return rules.{function}({arguments})",
+            ]
         return lines
 
     def _union(self, types: Iterable[str]) -> str:

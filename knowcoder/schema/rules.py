@@ -20,9 +20,10 @@ from collections.abc import Callable
 from knowcoder.errors import DataError
 
 _NUMBER = re.compile(r"\d+([.,]\d+)?|one|two|three|four|five|six|seven|eight|nine|ten", re.I)
-_PRONOUNS = frozenset(
-    "i me my mine myself you your yours yourself yourselves he him his himself she her hers herself it its itself "
-    "we us our ours ourselves they them their theirs themselves who whom whose which that this these those".split()
+_PRONOUNS = re.compile(
+    r"i|me|my|mine|myself|you|your|yours|yourself|yourselves|he|him|his|himself|she|her|hers|herself|it|its|itself|"
+    r"we|us|our|ours|ourselves|they|them|their|theirs|themselves|who|whom|whose|which|that|this|these|those",
+    re.I,
 )
 
 
@@ -41,7 +42,7 @@ def append(mention: str, after: str, word: str) -> str | None:
 
 def drop_pronouns(mention: str, after: str) -> str | None:
     """Leave out English pronouns: "they" -> None."""
-    return None if mention.lower() in _PRONOUNS else mention
+    return None if _PRONOUNS.fullmatch(mention) else mention
 
 
 _TOLD: dict[str, Callable[[str, str, str], str | None]] = {"cut_at": cut_at, "append": append}
