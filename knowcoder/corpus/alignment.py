@@ -96,15 +96,20 @@ def _placed(mention: Mention, start: list[int]) -> Mention:
 
 def occurrences(text: str, piece: str) -> list[int]:
     """Where ``piece`` stands in ``text``, not overlapping: as a whole word, or, if nowhere so, anywhere."""
-    found = []
+    found = list(places(text, piece))
+    return [start for start in found if is_whole(text, start, start + len(piece))] or found
+
+
+def places(text: str, piece: str) -> Iterator[int]:
+    """Yield where ``piece`` stands in ``text``, not overlapping."""
     start = text.find(piece) if piece else -1
     while start >= 0:
-        found.append(start)
+        yield start
         start = text.find(piece, start + len(piece))
-    return [start for start in found if _is_whole(text, start, start + len(piece))] or found
 
 
-def _is_whole(text: str, start: int, end: int) -> bool:
+def is_whole(text: str, start: int, end: int) -> bool:
+    """Whether a range neither begins nor ends within a word, in scripts that have borders of words."""
     return not (_is_glued(text, start) or _is_glued(text, end))
 
 

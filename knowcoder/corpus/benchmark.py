@@ -6,13 +6,12 @@ is, and how many sentences and annotations it must give.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import Any
 
 import msgspec
 from omegaconf import OmegaConf
@@ -20,12 +19,11 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from knowcoder.config import configs_dir
-from knowcoder.corpus.columns import ColumnKeys, read_columns
+from knowcoder.corpus.labels import Classes, EventClass, RelationClass, relation_classes
+from knowcoder.corpus.layout import layout_of
+from knowcoder.corpus.read import read_file
 from knowcoder.corpus.reading import Corpus, Reading, join
 from knowcoder.corpus.sentence import LabelSet, Sentence
-from knowcoder.corpus.span_layout import SpanKeys
-from knowcoder.corpus.spans import EventClass, SpanClasses, read_spans
-from knowcoder.corpus.triples import TripleKeys, read_triples, signatures_of
 from knowcoder.errors import ConfigError
 from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType, Role
 from knowcoder.schema.json_source import read_json
@@ -79,7 +77,7 @@ class Benchmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     Attributes:
         folder: name of the data set's folder under a common root of data sets.
         obtain: how to get the data.
-        keys: how its files are laid out: the fields of the reader's keys class.
+        format, keys: how its files are laid out, in the keys of the command line (``LayoutConfig``).
         parts: where the data set falls into parts with a label set each: part -> how its files spell it.
         ontology: path of a part's ontology, which gives its types; else ``labels`` does.
         labels: label in the data -> class; with an ontology, what shall differ from it.
@@ -92,7 +90,7 @@ class Benchmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     homepage: str
     obtain: str
     folder: str
-    format: Literal["columns", "triples", "spans"]
+    format: str
     splits: dict[str, Split]
     keys: dict[str, Any] = {}
     parts: dict[str, str] = msgspec.field(default_factory=lambda: {"": ""})
@@ -226,44 +224,27 @@ def _parts(name: str, benchmark: Benchmark, root: Path) -> list[_Part]:
 def _read(
     benchmark: Benchmark, layout: Split, part: _Part, root: Path, split: str, reading: Reading
 ) -> Iterator[Sentence]:
-    file = root / layout.path.format(part=part.spelled)
-    keys = benchmark.keys | layout.keys
-    about: _About = {"source": part.source, "split": split, "language": benchmark.language, "reading": reading}
-    if benchmark.format == "triples":
-        return read_triples(file, _keys(keys, TripleKeys), signatures_of(part.concepts), **about)
-    if benchmark.format == "columns":
-        return read_columns(file, _keys(keys, ColumnKeys), _classes(benchmark).entities, **about)
-    return read_spans(file, _keys(keys, SpanKeys), _classes(benchmark), **about)
+    return read_file(
+        root / layout.path.format(part=part.spelled),
+        layout_of(benchmark.format, benchmark.keys, layout.keys),
+        _classes(benchmark, part),
+        source=part.source,
+        split=split,
+        language=benchmark.language,
+        reading=reading,
+    )
 
 
-class _About(TypedDict):
-    """What every reader is told of the sentences that it yields."""
-
-    source: str
-    split: str
-    language: str
-    reading: Reading
-
-
-def _classes(benchmark: Benchmark) -> SpanClasses:
-    return SpanClasses(
+def _classes(benchmark: Benchmark, part: _Part) -> Classes:
+    return Classes(
         {key: label.name for key, label in benchmark.labels.items()},
-        {key: label.name for key, label in benchmark.relations.items()},
+        relation_classes(part.concepts)
+        | {key: RelationClass(label.name) for key, label in benchmark.relations.items()},
         {
             key: EventClass(label.name, {role: role_name(role) for role in label.roles})
             for key, label in benchmark.events.items()
         },
     )
-
-
-K = TypeVar("K", ColumnKeys, TripleKeys, SpanKeys)
-
-
-def _keys(values: Mapping[str, Any], kind: type[K]) -> K:
-    known = {field.name for field in dataclasses.fields(kind)}
-    if unknown := values.keys() - known:
-        raise ConfigError(f"reader key {min(unknown)!r} is not known; there are: {', '.join(sorted(known))}")
-    return msgspec.convert(values, kind)
 
 
 def _root(benchmark: Benchmark, path: str | Path) -> Path:

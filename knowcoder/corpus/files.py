@@ -1,18 +1,20 @@
-"""A corpus that no benchmark file describes: its files by split, its labels as the files or a library have them."""
+"""A corpus that no benchmark file describes: its files by split, its classes as its labels or a library have them."""
 
 from __future__ import annotations
 
+import glob
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from knowcoder.corpus.columns import ColumnKeys, read_columns, read_labels
-from knowcoder.corpus.reading import Corpus, Reading
-from knowcoder.corpus.sentence import LabelSet
-from knowcoder.corpus.triples import TripleKeys, read_triples, signatures_of
+from knowcoder.config.corpus import LayoutConfig
+from knowcoder.corpus.labels import Classes, EventClass, RelationClass, classes_of
+from knowcoder.corpus.read import read_file
+from knowcoder.corpus.reading import SPLITS, Corpus, Reading
+from knowcoder.corpus.sentence import LabelSet, Sentence
 from knowcoder.errors import ConfigError
 from knowcoder.schema.library import SchemaLibrary
-from knowcoder.schema.naming import class_name
 
 _SPLIT_WORDS = {
     "train": "train",
@@ -24,85 +26,101 @@ _SPLIT_WORDS = {
 }
 
 
-def split_files(path: str | Path) -> dict[str, Path]:
-    """The file of each split: a folder's files by the word train, dev (valid) or test in their names, or one file.
-
-    A file whose name says no split is training data.
-
-    Raises:
-        ConfigError: nothing there, no name in the folder says a split, or two say the same.
-    """
-    root = Path(path)
-    if root.is_file():
-        return {_split_of(root) or "train": root}
-    found: dict[str, Path] = {}
-    for file in sorted(file for file in root.glob("*") if file.is_file()):
-        if split := _split_of(file):
-            if split in found:
-                raise ConfigError(f"{root}: {found[split].name} and {file.name} both say {split}; give one file")
-            found[split] = file
-    if not found:
-        raise ConfigError(f"{root}: no file named after train, dev or test here; give a file, or name them so")
-    return {split: found[split] for split in ("train", "dev", "test") if split in found}
-
-
-def read_column_files(
-    path: str | Path, keys: ColumnKeys, source: str, library: SchemaLibrary | None = None, language: str = "en"
-) -> Corpus:
-    """Read column files.
+def split_files(path: str | Path) -> dict[str, list[Path]]:
+    """The files of each split, told by the word train, dev (valid) or test in their names.
 
     Args:
-        source: name of the data set; the label set is what its files use.
-        library: gives the class names, found by name, id, label or alias; without one they are made from the labels.
+        path: a file, a pattern such as ``data/*_train.jsonl``, or a folder, of which only files that name a split count.
+
+    Raises:
+        ConfigError: nothing there, or no name in the folder says a split.
     """
-    files = split_files(path)
-    labels = sorted({label for file in files.values() for label in read_labels(file, keys)})
-    classes = {label: class_name(label) for label in labels} if library is None else _classes(labels, library)
-    corpus = Corpus({}, {source: LabelSet(entities=tuple(sorted(set(classes.values()))))})
-    for split, file in files.items():
-        reading = Reading()
-        corpus.splits[split] = list(
-            read_columns(file, keys, classes, source=source, split=split, language=language, reading=reading)
-        )
-        _account(corpus, split, reading)
-    return corpus
-
-
-def read_triple_files(
-    path: str | Path, keys: TripleKeys, source: str, library: SchemaLibrary, language: str = "en"
-) -> Corpus:
-    """Read triple files whose relations a library has, by id or label.
-
-    The label set is the library's relations and the entity types that they name.
-    """
-    signatures = signatures_of(library)
-    hinted = {id for relation in library.relations for id in relation.head + relation.tail}
-    entities = tuple(type.name for type in library.entities if type.id in hinted)
-    corpus = Corpus({}, {source: LabelSet(entities=entities, relations=library.names("relation"))})
-    for split, file in split_files(path).items():
-        reading = Reading()
-        corpus.splits[split] = list(
-            read_triples(file, keys, signatures, source=source, split=split, language=language, reading=reading)
-        )
-        _account(corpus, split, reading)
-    return corpus
+    root = Path(path)
+    if root.is_dir():
+        files = [file for file in sorted(root.glob("*")) if file.is_file() and _split_of(file)]
+        if not files:
+            raise ConfigError(f"{root}: no file named after train, dev or test here; give a file, or name them so")
+    else:
+        files = [root] if root.is_file() else [Path(found) for found in sorted(glob.glob(str(path), recursive=True))]
+        if not files:
+            raise ConfigError(f"{path}: no file there; give a file, a folder, or a pattern of file names")
+    found: dict[str, list[Path]] = {}
+    for file in files:
+        found.setdefault(_split_of(file) or "train", []).append(file)
+    return {split: found[split] for split in SPLITS if split in found}
 
 
 def _split_of(file: Path) -> str | None:
+    """The split that a file's name says: a file whose name says none is training data."""
     words = re.findall(r"[a-z]+", file.name.lower())
     return next((_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS), None)
 
 
-def _classes(labels: Iterable[str], library: SchemaLibrary) -> dict[str, str]:
-    """Label -> class name, for the labels that the library knows, whatever their case."""
-    words = [(word, type.name) for type in library.entities for word in (type.name, type.id, type.label)]
-    words += [(alias, type.name) for type in library.entities for alias in type.aliases]
-    known: dict[str, str] = {}
-    for word, name in words:  # an alias gives way to another type's own name
-        known.setdefault(word.casefold(), name)
-    return {label: known[label.casefold()] for label in labels if label.casefold() in known}
+def read_files(
+    files: dict[str, list[Path]], layout: LayoutConfig, source: str, classes: Classes, language: str = "en"
+) -> Corpus:
+    """Read files of one layout. The label set is the classes that they use.
+
+    Args:
+        source: name of the data set.
+    """
+    corpus = Corpus({}, {})
+    for split, paths in files.items():
+        reading = Reading()
+        sentences: list[Sentence] = []
+        for number, path in enumerate(paths):
+            name = f"{split}-{number}" if len(paths) > 1 else split
+            about = {"source": source, "split": name, "language": language}
+            sentences += read_file(path, layout, classes, **about, reading=reading)
+        corpus.splits[split] = sentences
+        corpus.rejects += reading.rejected
+        corpus.counts[split] = reading.counts()
+    corpus.labels = {source: _used(corpus)}
+    return corpus
 
 
-def _account(corpus: Corpus, split: str, reading: Reading) -> None:
-    corpus.rejects += reading.rejected
-    corpus.counts[split] = reading.counts()
+def classes_from(labels: Sequence[str], library: SchemaLibrary | None) -> Classes:
+    """The classes of a library, or without one classes made of the labels as they come.
+
+    Args:
+        labels: ``LABEL=CLASS`` for what shall be called otherwise, ``LABEL=`` for what is left out.
+
+    Raises:
+        ConfigError: an item has no ``=``, or names a class that the library does not have.
+    """
+    classes = Classes(open=True) if library is None else classes_of(library)
+    given: dict[str, str] = {}
+    for item in labels:
+        label, sign, name = item.rpartition("=")
+        if not sign:
+            raise ConfigError(f"labels: {item!r} is not LABEL=CLASS")
+        given[label] = name
+    for label, name in given.items():
+        _call(classes, label, name, library)
+    return replace(classes, left_out=frozenset(label for label, name in given.items() if not name))
+
+
+def _call(classes: Classes, label: str, name: str, library: SchemaLibrary | None) -> None:
+    if not name:
+        return
+    if library is None:
+        classes.entities[label] = name
+        classes.relations[label] = RelationClass(name)
+        classes.events[label] = EventClass(name)
+        return
+    key, known = label.casefold(), name.casefold()
+    tables = (classes.entities, classes.relations, classes.events)
+    if not any(known in table for table in tables):
+        raise ConfigError(f"labels: {label}={name}: {name} is no class of the library")
+    for table in tables:
+        if known in table:
+            table[key] = table[known]  # type: ignore[assignment]
+
+
+def _used(corpus: Corpus) -> LabelSet:
+    sentences = [sentence for split in corpus.splits.values() for sentence in split]
+    return LabelSet(
+        entities=tuple(sorted({mention.type for sentence in sentences for mention in sentence.entities})),
+        relations=tuple(sorted({relation.type for sentence in sentences for relation in sentence.relations})),
+        events=tuple(sorted({event.type for sentence in sentences for event in sentence.events})),
+    )

@@ -27,18 +27,21 @@ class Unusable(Exception):
 class Reading:
     """The account that a reader keeps while it yields sentences.
 
-    A unit is what one record of the format says: a sentence of a column file, a triple of a triple file, an
-    annotation of a file with spans.
+    A unit is an annotation: an entity, a relation, an event or an argument; a text that cannot be read is one too.
 
     Attributes:
         kept: units that reached the corpus; every unit read is either kept or rejected.
-        repaired: annotations that were mended: illegal tags, mentions found only after normalising.
-        texts: different texts that the units stood in, kept or not; 0 where a unit is a text.
+        repaired: tags that were not legal where they stood.
+        texts: texts that were read.
+        texts_left_out: those of them of which nothing that is said stands in them.
+        sought: mentions given by their text alone, by what the search came to (see ``locate.py``).
     """
 
     kept: int = 0
     repaired: int = 0
     texts: int = 0
+    texts_left_out: int = 0
+    sought: Counter[str] = field(default_factory=Counter)
     rejected: list[Reject] = field(default_factory=list)
 
     @property
@@ -52,10 +55,10 @@ class Reading:
     def counts(self) -> dict[str, int]:
         """The account as a manifest shows it: totals, then one line per reason."""
         reasons = Counter(f"rejected: {reject.reason}" for reject in self.rejected)
-        totals = {"read": self.read, "kept": self.kept, "rejected": len(self.rejected), "repaired": self.repaired}
-        if self.texts:
-            totals["texts"] = self.texts
-        return totals | dict(sorted(reasons.items()))
+        totals = {"texts": self.texts, "texts left out": self.texts_left_out}
+        totals |= {"read": self.read, "kept": self.kept, "rejected": len(self.rejected), "repaired": self.repaired}
+        sought = {f"sought: {status}": count for status, count in sorted(self.sought.items())}
+        return totals | sought | dict(sorted(reasons.items()))
 
 
 @dataclass(slots=True)

@@ -5,48 +5,52 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from typing import Literal
 
-Found = tuple[int, int, Literal["exact", "normalised"]]
-"""Start, end (exclusive), how it was found."""
+from knowcoder.corpus.alignment import is_whole, places
+
+Range = tuple[int, int]
+"""Start, and end, exclusive."""
 
 _DATE = re.compile(r"(\d\d?) (\w+) (\d{4})")
 _SUFFIX = re.compile(r"\s*\([^()]*\)$")
 
 
-def search(name: str, text: str) -> Iterator[Found]:
-    """Yield where a name stands in a text, the best match first; a match begins and ends at word borders.
+def as_written(name: str, text: str) -> Iterator[Range]:
+    """Yield where a name stands in a text as written, then where it does without a bracketed suffix.
 
-    First as written, then with a bracketed suffix removed ("Mercury (planet)"), then up to case, accents,
-    spacing and punctuation, then, for dates, in the other ways of writing them.
+    "Mercury (planet)" is also sought as "Mercury". A match does not run through a word; scripts without spaces have no
+    borders of words.
     """
-    name = name.strip()
-    if not name:
-        return
-    bare = _SUFFIX.sub("", name) or name
-    for form in dict.fromkeys((name, bare)):
-        for match in re.finditer(_bordered(re.escape(form)), text):
-            yield match.start(), match.end(), "exact"
-    folded = fold(text)
-    for form in (name, bare, *_dates(name)):
+    for form in dict.fromkeys((name.strip(), _bare(name))):
+        for start in places(text, form):
+            if is_whole(text, start, start + len(form)):
+                yield start, start + len(form)
+
+
+def normalised(name: str, folded: str) -> Iterator[Range]:
+    """Yield where a name stands in a folded text up to spacing and punctuation; dates in all ways of writing them."""
+    for form in (name.strip(), _bare(name), *_dates(name.strip())):
         words = re.findall(r"\w+", fold(form))
         if words:
-            for match in re.finditer(_bordered(r"[\W_]*".join(words)), folded):
-                yield match.start(), match.end(), "normalised"
+            for match in re.finditer(r"[\W_]*".join(words), folded):
+                if is_whole(folded, *match.span()):
+                    yield match.span()
+
+
+def _bare(name: str) -> str:
+    return _SUFFIX.sub("", name.strip()) or name.strip()
 
 
 def fold(text: str) -> str:
     """Lower case without accents, character for character, so that offsets stay what they are."""
+    if text.isascii():
+        return text.lower()
     return "".join(_fold_character(character) for character in text)
 
 
 def _fold_character(character: str) -> str:
     folded = unicodedata.normalize("NFD", character)[0].lower()
     return folded if len(folded) == 1 else character
-
-
-def _bordered(pattern: str) -> str:
-    return rf"(?<!\w){pattern}(?!\w)"
 
 
 def _dates(name: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from knowcoder import artefact, config
-from knowcoder.errors import ConfigError, DataError
+from knowcoder.errors import DataError
 from knowcoder.stages.shared import checked_inputs, facts_of, in_words, need
 
 if TYPE_CHECKING:
@@ -78,21 +78,9 @@ def _read_benchmarks(settings: config.CorpusConfig) -> Corpus:
 
 
 def _read(settings: config.CorpusConfig) -> Corpus:
-    from knowcoder.corpus.columns import ColumnKeys
-    from knowcoder.corpus.files import read_column_files, read_triple_files
-    from knowcoder.corpus.triples import TripleKeys
+    from knowcoder.corpus.files import classes_from, read_files, split_files
     from knowcoder.schema.library import SchemaLibrary
 
     library = SchemaLibrary.load(settings.schema) if settings.schema else None
-    if settings.format == "triples":
-        if library is None:
-            raise ConfigError("format=triples needs schema=, a library with their relations")
-        return read_triple_files(settings.input, TripleKeys(), settings.source, library, settings.language)
-    keys = ColumnKeys(
-        separator=settings.separator,
-        token=settings.token_column,
-        tag=settings.tag_column,
-        scheme=settings.scheme,  # type: ignore[arg-type]  # checked against the choices
-        join=settings.joiner,
-    )
-    return read_column_files(settings.input, keys, settings.source, library, settings.language)
+    classes = classes_from(settings.labels, library)
+    return read_files(split_files(settings.input), settings, settings.source, classes, settings.language)

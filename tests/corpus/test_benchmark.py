@@ -157,8 +157,8 @@ licence: ours
 homepage: none
 obtain: it is here
 folder: own
-format: spans
-keys: {text: text, entities: mentions, relations: facts}
+format: records
+keys: {records: {text: text}, entities.at: mentions, relations.at: facts}
 splits: {train: {path: a.jsonl}}
 labels: {person: {name: Human, id: Q5}, town: {name: Town, parent: place}, place: {name: Place}}
 relations: {lives: {name: LivesIn, head: [person], tail: [HERE]}}
@@ -177,7 +177,7 @@ def test_a_yaml_file_of_ones_own_is_a_benchmark(tmp_path: Path) -> None:
     corpus = benchmark.read_benchmark(str(path), tmp_path)
     assert list(corpus.labels) == ["own"]
     (relation,) = corpus.splits["train"][0].relations
-    assert (relation.head.type, relation.tail.type) == ("Human", "Entity")
+    assert (relation.head.type, relation.tail.type) == ("Human", "Town")
     concepts = {concept.id: concept for concept in benchmark.schema_of(str(path))}
     assert concepts["town"].parent == "place"
     assert concepts["lives"] == RelationType(
@@ -212,5 +212,5 @@ def test_other_counts_than_expected_are_a_warning(tmp_path: Path) -> None:
     for split in ("train", "dev", "test"):
         (tmp_path / "ai" / f"{split}.txt").write_text("Ada\tB-researcher\nof\tO\nX\tB-planet\n\nHello\tO\n")
     corpus = benchmark.read_benchmark("crossner-ai", tmp_path)
-    assert "1 sentences, expected 100" in corpus.warnings[0]
+    assert "2 sentences, expected 100" in corpus.warnings[0]
     assert [reject.reason for reject in corpus.rejects] == ["label without a class"] * 3
