@@ -95,9 +95,8 @@ def _compose(verb: str, given: dict[str, str], keys: Mapping[str, Key]) -> Any:
         with initialize_config_dir(str(configs_dir()), version_base="1.3"):
             composed = compose(verb, overrides=experiment)
         for name, value in given.items():
-            literal = keys[name].type is str
             try:
-                OmegaConf.update(composed, name, value.replace("${", "\\${") if literal else _yaml(value))
+                OmegaConf.update(composed, name, _value(value, keys[name]))
             except (OmegaConfBaseException, YAMLError) as error:
                 example = f", such as {name}=[a,b]" if keys[name].kind == "list" else ""
                 raise ConfigError(f"{name}={value}: must be a {keys[name].kind}{example}") from error
@@ -116,6 +115,14 @@ def _preset(name: str) -> str:
     if name not in known:
         raise ConfigError(f"experiment={name}: no such file in configs/experiment; known are {known}")
     return name
+
+
+def _value(value: str, key: Key) -> Any:
+    """What a word means: text literally, a list of one without its brackets, all else as YAML writes it."""
+    literal = value.replace("${", "\\${")
+    if key.kind == "list" and not value.startswith("["):
+        return [literal]
+    return literal if key.type is str else _yaml(value)
 
 
 def _yaml(value: str) -> Any:
