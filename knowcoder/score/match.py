@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from knowcoder.corpus.alignment import align
+from knowcoder.corpus.class_methods import Rules, apply_rules
 from knowcoder.corpus.sentence import Annotations, Event, LabelSet, Mention, Relation, Sentence
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import TASKS, Task
@@ -22,7 +23,10 @@ KeyRule = Callable[[Annotations], list[Key]]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One scored (sentence, task): gold within the label set, and what was predicted, both with offsets."""
+    """One scored (sentence, task): gold within the label set, and what was predicted, both with offsets.
+
+    ``finished`` is what was predicted, as the rules of its classes leave it; None where no class has a rule.
+    """
 
     sentence: Sentence
     task: Task
@@ -31,6 +35,7 @@ class Example:
     labels: frozenset[str]
     problems: tuple[str, ...] = ()
     outside: int = 0
+    finished: Annotations | None = None
 
 
 # -- gold and predictions, joined by id ------------------------------------------------------------------------
@@ -41,6 +46,7 @@ def join(
     predictions: Iterable[Prediction],
     labels: Mapping[str, LabelSet],
     tasks: Sequence[Task] | None = None,
+    rules: Rules | None = None,
 ) -> list[Example]:
     """Match predictions to gold by sentence id and task.
 
@@ -52,6 +58,7 @@ def join(
         predictions: at most one for a sentence and task.
         labels: label set by source.
         tasks: the tasks to score; by default those that occur in the predictions.
+        rules: class name -> rules that finish its predictions, for the column ``class_methods``.
 
     Raises:
         DataError: an id stands twice, a prediction is missing or has no sentence, or a source has no label set.
@@ -79,13 +86,16 @@ def join(
     offered = {
         (source, task): frozenset(_offered(labels, source, task)) for source, task in {(s.source, t) for s, t in pairs}
     }
-    return [_example(s, t, found[s.id, t], offered[s.source, t]) for s, t in pairs]
+    return [_example(s, t, found[s.id, t], offered[s.source, t], rules) for s, t in pairs]
 
 
-def _example(sentence: Sentence, task: Task, prediction: Prediction, labels: frozenset[str]) -> Example:
+def _example(
+    sentence: Sentence, task: Task, prediction: Prediction, labels: frozenset[str], rules: Rules | None
+) -> Example:
     gold, outside = _restrict(of_task(sentence.annotations, task), labels)
     gold, predicted = (align(found, sentence.text) for found in (gold, of_task(prediction.annotations, task)))
-    return Example(sentence, task, gold, predicted, labels, prediction.problems, outside)
+    finished = apply_rules(rules, sentence.text, predicted) if rules else None
+    return Example(sentence, task, gold, predicted, labels, prediction.problems, outside, finished)
 
 
 def of_task(annotations: Annotations, task: Task) -> Annotations:

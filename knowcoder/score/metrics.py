@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from knowcoder.corpus.class_methods import Rules
 from knowcoder.corpus.sentence import LabelSet, Sentence
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import TASKS, Task
@@ -61,7 +62,8 @@ class TaskMetrics:
         sentences: how many were scored.
         outside_labels: gold items left out because their class is not in the label set of their source.
         problems: predictions whose answers did not parse without a problem.
-        columns: rule of matching -> micro score; ``strict`` is the headline.
+        columns: rule of matching -> micro score; ``strict`` is the headline. ``class_methods``, strict after
+            the rules of the library have finished the predictions, stands only where a class has a rule.
         macro, macro_sources: mean of the strict scores of classes, of sources.
         by_source, by_group, by_class: strict scores of parts of the task.
         mistakes: how many of each kind ``errors.jsonl`` holds.
@@ -130,9 +132,10 @@ def score(
     labels: Mapping[str, LabelSet],
     tasks: Sequence[Task] | None = None,
     seed: int = 1,
+    rules: Rules | None = None,
 ) -> Metrics:
     """Score predictions against gold; see :func:`knowcoder.score.match.join` for what is matched to what."""
-    examples = join(gold, predictions, labels, tasks)
+    examples = join(gold, predictions, labels, tasks, rules)
     return measure(gold, examples, find_mistakes(examples), seed)
 
 
@@ -171,6 +174,8 @@ def _tally_task(task: Task, examples: list[Example]) -> Tally:
                 one_each = list(dict.fromkeys(gold)), list(dict.fromkeys(predicted))
                 repeats = len(one_each[0]) < len(gold) or len(one_each[1]) < len(predicted)
                 rows["distinct"].append(_row(one_each[0], pair(*one_each, task)) if repeats else rows[name][-1])
+                if example.finished is not None:
+                    rows.setdefault("class_methods", []).append(_row(gold, pair(gold, rule(example.finished), task)))
     columns = {name: np.array(counts, dtype=np.int64).reshape(-1, 3) for name, counts in rows.items()}
     return Tally(examples, columns, classes)
 

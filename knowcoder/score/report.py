@@ -54,6 +54,7 @@ def render_report(systems: Sequence[System], title: str = "Scores", facts: Mappi
         tasks=tasks,
         kinds=KINDS,
         facts=facts or {},
+        methods=any("class_methods" in numbers.columns for s in systems for numbers in s.metrics.tasks.values()),
         by_task=[Row(task, _scores(systems, task, "columns", "strict")) for task in tasks],
         by_source={task: _rows(systems, task, "by_source") for task in tasks},
         by_group={task: _rows(systems, task, "by_group") for task in tasks},

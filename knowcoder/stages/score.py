@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from knowcoder import artefact, config, jsonl
 from knowcoder.stages.shared import checked_inputs
 
+if TYPE_CHECKING:
+    from knowcoder.schema.concepts import Task
+    from knowcoder.score.leakage import Shown
+
+SHOWN = "gold that the schema shows as examples"
+
 
 def score(settings: config.ScoreConfig) -> None:
     """Score predictions against gold, and write metrics, mistakes and the report."""
+    from knowcoder.corpus.class_methods import rules_of
     from knowcoder.corpus.reading import load_labels, load_split
+    from knowcoder.schema.library import SchemaLibrary
+    from knowcoder.score.leakage import shown_as_examples
     from knowcoder.score.match import join
     from knowcoder.score.metrics import measure
     from knowcoder.score.mistakes import find_mistakes
@@ -20,20 +31,29 @@ def score(settings: config.ScoreConfig) -> None:
 
     inputs = checked_inputs(settings)
     gold, labels = load_split(settings.gold, settings.split)[: settings.limit or None], load_labels(settings.gold)
+    library = SchemaLibrary.load(settings.schema)
+    rules = rules_of(library)
     with artefact.writing(settings.output, "score", settings, inputs) as output:
         systems = []
+        shown: dict[Task, Shown] = {}
         names = [Path(folder).name for folder in settings.predictions]
         for folder, name in zip(settings.predictions, names, strict=True):
-            examples = join(gold, jsonl.read(Path(folder) / "predictions.jsonl", Prediction), labels)
+            examples = join(gold, jsonl.read(Path(folder) / "predictions.jsonl", Prediction), labels, rules=rules)
+            shown |= shown_as_examples(examples, library)
             mistakes = find_mistakes(examples)
             name = name if names.count(name) == 1 else folder
             systems.append(System(name, measure(gold, examples, mistakes, settings.seed), mistakes))
         jsonl.write_json(
             output.directory / "metrics.json",
-            {"inputs": output.manifest.inputs, "systems": {system.name: system.metrics for system in systems}},
+            {
+                "inputs": output.manifest.inputs,
+                "shown_as_examples": shown,
+                "systems": {system.name: system.metrics for system in systems},
+            },
         )
         jsonl.write(output.directory / "errors.jsonl", systems[0].mistakes)
         facts = {name: f"{made['path']} ({made['hash'][:12]})" for name, made in output.manifest.inputs.items()}
+        facts[SHOWN] = _by_task(shown)
         page = render_report(systems[:1] + [replace(other, mistakes=()) for other in systems[1:]], facts=facts)
         (output.directory / "report.html").write_text(page, encoding="utf-8")
     print(score_table(Path(settings.output)))
@@ -42,7 +62,10 @@ def score(settings: config.ScoreConfig) -> None:
 
 def score_table(directory: Path) -> str:
     """Strict precision, recall and F1 of a score folder in percent, by system and task; F1 in each group."""
-    systems = jsonl.read_json(directory / "metrics.json")["systems"]
+    from knowcoder.score.leakage import Shown
+
+    metrics = jsonl.read_json(directory / "metrics.json")
+    systems = metrics["systems"]
     rows = [(system, task, found) for system, made in systems.items() for task, found in made["tasks"].items()]
     groups = list(dict.fromkeys(group for _, _, found in rows for group in found["by_group"] if group))
     width = max(map(len, [*systems, "strict, in percent"]))
@@ -52,7 +75,12 @@ def score_table(directory: Path) -> str:
         numbers = (strict[name] for name in ("precision", "recall", "f1"))
         cells = (f"  {_percent(by_group[name]['f1']) if name in by_group else '':>{len(name)}}" for name in groups)
         lines.append(f"{system:<{width}}  {task:<4} " + " ".join(map(_percent, numbers)) + "".join(cells))
-    return "\n".join(lines)
+    shown = {task: Shown(**counts) for task, counts in metrics["shown_as_examples"].items()}
+    return "\n".join([*lines, f"{SHOWN}: {_by_task(shown)}"])
+
+
+def _by_task(shown: Mapping[Any, Shown]) -> str:
+    return ", ".join(f"{task} {counts}" for task, counts in shown.items())
 
 
 def _percent(share: float) -> str:
