@@ -1,54 +1,57 @@
-"""Schemas in JSON: ontologies with domain and range, and label lists in our own small form.
+"""Schemas in JSON: our own form, lists of labels, ontologies with domain and range, events with role types.
 
-Our form, of which every part but ``id`` may be left out::
+The layout is told by the keys of the document::
 
-    {"entities":  [{"id": "city", "name": "City", "label": "city", "description": "A large settlement.",
-                    "aliases": ["town"], "examples": ["Paris"], "parent": "place"}],
-     "relations": [{"id": "mayor_of", "head": ["human"], "tail": ["city"], "examples": [["Ann", "Paris"]]}],
-     "events":    [{"id": "attack", "roles": [{"name": "attacker", "types": ["human"]}]}]}
-
-``head``, ``tail``, ``types`` and ``parent`` name ids. What has no ``name`` gets one from its label or id.
-
-An ontology is ``{"concepts": [{"qid", "label"}], "relations": [{"pid", "label", "domain", "range"}]}``.
+    {"entities": [...], "relations": [...], "events": [...]}      our form, see json_form.py; a text is a label
+    ["person", "city"]                                            labels of entity types
+    {"concepts": [{"qid", "label"}],                              an ontology
+     "relations": [{"pid", "label", "domain", "range"}]}
+    {"Conflict.Attack": {"roles": ["Attacker"],                   events by dotted label, with role types
+                         "role_types": [["per", "org"]], "keywords": ["raid"], "template": "<arg1> attacked"}}
 """
 
 from __future__ import annotations
 
-import dataclasses
+import json
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
-from knowcoder import jsonl
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType, Role
+from knowcoder.schema.json_form import RECORDS
+from knowcoder.schema.naming import role_name
 from knowcoder.schema.source import SchemaSource, finish
 
-T = TypeVar("T")
-C = TypeVar("C", EntityType, RelationType, EventType)
+_KINDS: dict[str, Any] = {"entities": EntityType, "relations": RelationType, "events": EventType}
+_SLOTS = ("head", "tail")
+_ARGUMENT = re.compile(r"<arg(\d+)>")
+_UNSPECIFIED, _ANY_EVENT = "Unspecified", "event"
+ROLE_OF_EVENTS = "a role that events fill; any entity is taken"
 
 
 def read_json(path: str | Path) -> SchemaSource:
     """Read a JSON schema, or all of a folder: the same id in several files is the same concept.
 
     Raises:
-        DataError: no file, not JSON, a field that the form does not have, an id used for two things.
+        DataError: no file, not JSON, a field that the form does not have, an id used for two things; names file,
+            line and value.
     """
     root = Path(path)
     files = sorted(root.glob("*.json")) if root.is_dir() else [root]
     if not files:
         raise DataError(f"{root}: no *.json in this folder; give a JSON file or a folder of them")
-    source = SchemaSource([])
+    reader = _Reader()
     for file in files:
-        _read_file(file, source)
-    return finish(source)
-
-
-class _Form(msgspec.Struct, forbid_unknown_fields=True):
-    entities: list[dict[str, Any]] = []
-    relations: list[dict[str, Any]] = []
-    events: list[dict[str, Any]] = []
+        reader.read(file)
+    source = finish(reader.source)
+    _inherit(source, reader.open)
+    return source
 
 
 class _OntologyConcept(msgspec.Struct):
@@ -59,63 +62,206 @@ class _OntologyConcept(msgspec.Struct):
 class _OntologyRelation(msgspec.Struct):
     pid: str
     label: str
-    domain: str = ""
-    range: str = ""
+    domain: str | None = None
+    range: str | None = None
 
 
-class _Ontology(msgspec.Struct):
-    concepts: list[_OntologyConcept]
-    relations: list[_OntologyRelation]
+class _EventRecord(msgspec.Struct):
+    roles: list[str]
+    role_types: list[list[str]] = []
+    keywords: list[str] = []
+    template: str = ""
 
 
-def _read_file(file: Path, source: SchemaSource) -> None:
-    document = jsonl.read_json(file, dict[str, Any])
-    if "concepts" in document:
-        _read_ontology(_convert(document, _Ontology, file), source)
-        return
-    form = _convert(document, _Form, file)
-    seen: set[str] = set()
-    concepts: list[Concept] = []
-    concepts += [_concept(item, EntityType, file) for item in form.entities]
-    concepts += [_concept(item, RelationType, file) for item in form.relations]
-    concepts += [_concept(item, EventType, file) for item in form.events]
-    for concept in concepts:
-        if concept.id in seen:
-            raise DataError(f"{file}: the id {concept.id!r} is used twice; give every concept its own")
-        seen.add(concept.id)
-    source.concepts += concepts
+class _Piece(NamedTuple):
+    """A value of a JSON file, and where it begins."""
+
+    raw: bytes
+    line: int = 1
 
 
-def _concept(item: dict[str, Any], kind: type[C], file: Path) -> C:
-    _only_fields_of(kind, item, file)
-    for role in item.get("roles", ()):
-        _only_fields_of(Role, role, file)
-    return _convert({"name": "", **item}, kind, file)
+class _Reader:
+    """Reads JSON files into a source; every concept with the line on which it begins."""
 
+    def __init__(self) -> None:
+        self.source = SchemaSource([])
+        self.open: list[tuple[str, str]] = []  # relations, by id, and their slots of which nothing is said
+        self._file = Path()
+        self._lines: dict[str, int] = {}  # of the ids that the file has defined
 
-def _only_fields_of(kind: type, item: Any, file: Path) -> None:
-    known = {field.name for field in dataclasses.fields(kind)}
-    if not isinstance(item, dict) or item.keys() - known:
-        raise DataError(f"{file}: {str(item)[:80]}: the fields of {kind.__name__} are {', '.join(sorted(known))}")
-
-
-def _convert(value: Any, kind: type[T], file: Path) -> T:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise DataError(f"{file}: {error}; the value is {str(value)[:80]}") from error
-
-
-def _read_ontology(ontology: _Ontology, source: SchemaSource) -> None:
-    for concept in ontology.concepts:
-        source.concepts.append(EntityType(id=concept.qid, name="", label=concept.label.strip()))
-    for relation in ontology.relations:
-        source.concepts.append(
-            RelationType(
-                id=relation.pid,
-                name="",
-                label=relation.label.strip(),
-                head=(relation.domain,) if relation.domain else (),
-                tail=(relation.range,) if relation.range else (),
+    def read(self, file: Path) -> None:
+        """Add what a file holds to the source."""
+        self._file, self._lines = file, {}
+        try:
+            whole = _Piece(file.read_bytes())
+        except OSError as error:
+            raise DataError(f"{file}: {error.strerror or error}; give a JSON file or a folder of them") from error
+        if whole.raw.lstrip()[:1] == b"[":
+            self._read_form("entities", whole)
+            return
+        document = self._members(whole)
+        unknown = sorted(document.keys() - {"$schema", "title", *RECORDS})
+        if document and not unknown:
+            for key in RECORDS:
+                if key in document:
+                    self._read_form(key, document[key])
+        elif {"concepts", "relations"} <= document.keys():
+            self._read_ontology(document["concepts"], document["relations"])
+        elif document and all(b'"roles"' in member.raw for member in document.values()):
+            self._read_events(document)
+        else:
+            raise DataError(
+                f"{file}:1: holds {', '.join(unknown[:5]) or 'nothing'}; a schema has entities, relations and events "
+                "(our form), or concepts and relations (an ontology), or is a list of labels, or an object of events "
+                "with roles"
             )
+
+    # --- layouts
+
+    def _read_form(self, key: str, items: _Piece) -> None:
+        for item in self._items(items):
+            record = self._parse(item, RECORDS[key] | str)
+            open_slots: list[str] = []
+            if isinstance(record, str):
+                concept = _KINDS[key](id=record.strip(), name="", label=record.strip())
+            else:
+                fields = msgspec.structs.asdict(record)
+                if key == "events":
+                    fields["roles"] = tuple(_role(role) for role in record.roles)
+                open_slots = [slot for slot in _SLOTS if fields.get(slot) is msgspec.UNSET]
+                concept = _KINDS[key](**fields | dict.fromkeys(open_slots, ()))
+            if concept.id in self._lines:
+                said = f"is used twice, first on line {self._lines[concept.id]}; change one"
+                raise DataError(f"{self._file}:{item.line}: the id {concept.id!r} {said}")
+            self._lines[concept.id] = item.line
+            self._add(concept, item, open_slots)
+
+    def _read_ontology(self, concepts: _Piece, relations: _Piece) -> None:
+        # Published ontologies repeat concepts, and relations for every pair of domain and range: they are united.
+        for item in self._items(concepts):
+            concept = self._parse(item, _OntologyConcept)
+            self._add(EntityType(id=concept.qid, name="", label=concept.label.strip()), item)
+        for item in self._items(relations):
+            found = self._parse(item, _OntologyRelation)
+            head, tail = ((end,) if end else () for end in (found.domain, found.range))
+            relation = RelationType(id=found.pid, name="", label=found.label.strip(), head=head, tail=tail)
+            ends = (("head", found.domain), ("tail", found.range))
+            self._add(relation, item, [slot for slot, end in ends if end is None])
+
+    def _read_events(self, document: Mapping[str, _Piece]) -> None:
+        for id, member in document.items():
+            record: _EventRecord = self._parse(member, _EventRecord)
+            if record.role_types and len(record.role_types) != len(record.roles):
+                raise DataError(
+                    f"{self._file}:{member.line}: {id}: {len(record.roles)} roles and {len(record.role_types)} "
+                    "role_types; give each role its list of types"
+                )
+            for code in dict.fromkeys(code for codes in record.role_types for code in codes):
+                if code != _ANY_EVENT:
+                    self._add(EntityType(id=code, name="", label=code), member)
+            self._add(self._event(id, record, member, document.keys()), member)
+
+    def _event(self, id: str, record: _EventRecord, member: _Piece, ids: Container[str]) -> EventType:
+        """An event whose id is a path, ``Conflict.Attack.Unspecified``; under that stand the others of its stem."""
+        stem, _, last = id.rpartition(".")
+        own = last if last != _UNSPECIFIED or not stem else stem.rpartition(".")[2]
+        general = f"{stem}.{_UNSPECIFIED}"
+        roles: dict[str, Role] = {}
+        for label, types in zip(record.roles, record.role_types or [[]] * len(record.roles), strict=True):
+            if _ANY_EVENT in types:
+                place = f"{id}: {label}: {_ANY_EVENT}"
+                self.source.reject(ROLE_OF_EVENTS, place, str(self._file), member.line)
+                self.source.read += 1
+                types = []
+            name = role_name(label)
+            before = roles.get(name, Role(name=name, types=tuple(types)))
+            roles[name] = replace(before, types=tuple(dict.fromkeys((*before.types, *types))))
+        words = {str(number): label for number, label in enumerate(record.roles, 1)}
+        return EventType(
+            id=id,
+            name="",
+            label=own,
+            description=_ARGUMENT.sub(lambda found: words.get(found[1], found[0]), record.template),
+            parent=general if general in ids and general != id else None,
+            examples=tuple(dict.fromkeys(record.keywords)),
+            roles=tuple(roles.values()),
         )
+
+    # --- reading
+
+    def _add(self, concept: Concept, item: _Piece, open_slots: Iterable[str] = ()) -> None:
+        place = f"{self._file}:{item.line}"
+        if not concept.id:
+            raise DataError(f"{place}: the id is empty; give every type its own: {_begin(item.raw)}")
+        self.open += [(concept.id, slot) for slot in open_slots]
+        self.source.add(concept, str(self._file), item.line)
+
+    def _members(self, item: _Piece) -> dict[str, _Piece]:
+        members: dict[str, msgspec.Raw] = self._parse(item, dict[str, msgspec.Raw])
+        if repeated := _repeated(_pairs(item.raw)[-1]):
+            line = item.line + item.raw.count(b"\n", 0, item.raw.rindex(repeated.encode()))
+            raise DataError(f"{self._file}:{line}: {repeated!r} is there twice; rename or remove one")
+        return dict(zip(members, self._located(members.values(), item), strict=True))
+
+    def _items(self, item: _Piece) -> Iterator[_Piece]:
+        for piece in self._located(self._parse(item, list[msgspec.Raw]), item):
+            for pairs in _pairs(piece.raw):
+                if repeated := _repeated(pairs):
+                    raise DataError(f"{self._file}:{piece.line}: {repeated!r} is there twice; remove one")
+            yield piece
+
+    def _located(self, values: Iterable[msgspec.Raw], within: _Piece) -> Iterator[_Piece]:
+        """Values that follow one another in a piece, with their places."""
+        position, line = 0, within.line
+        for value in map(bytes, values):
+            start = within.raw.index(value, position)
+            line += within.raw.count(b"\n", position, start)
+            yield _Piece(value, line)
+            line += value.count(b"\n")
+            position = start + len(value)
+
+    def _parse(self, item: _Piece, kind: Any) -> Any:
+        try:
+            return msgspec.json.decode(item.raw, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            byte = re.search(r"\(byte (\d+)\)", str(error))
+            line = item.line + item.raw.count(b"\n", 0, int(byte[1]) if byte else 0)
+            raise DataError(f"{self._file}:{line}: {error}; it begins {_begin(item.raw)}") from error
+
+
+def _pairs(raw: bytes) -> list[list[tuple[str, Any]]]:
+    """Keys and values of every object in a piece of JSON, the outermost last; a mapping would hide repeated keys."""
+    found: list[list[tuple[str, Any]]] = []
+    json.loads(raw, object_pairs_hook=found.append)
+    return found
+
+
+def _repeated(pairs: Iterable[tuple[str, Any]]) -> str:
+    """The first key that is there twice, or empty."""
+    return next((key for key, count in Counter(key for key, _ in pairs).items() if count > 1), "")
+
+
+def _begin(raw: bytes) -> str:
+    return repr(raw[:80].decode(errors="replace").split("\n")[0])
+
+
+def _role(record: Any) -> Role:
+    if isinstance(record, str):
+        return Role(name=role_name(record))
+    return Role(**msgspec.structs.asdict(record))
+
+
+def _inherit(source: SchemaSource, slots: Iterable[tuple[str, str]]) -> None:
+    """Give slots of which nothing was said their parent's types; where no parent says, any entity will do."""
+    relations = {concept.id: concept for concept in source.concepts if isinstance(concept, RelationType)}
+    silent = dict.fromkeys(slots)
+    for id, slot in silent:
+        relation: RelationType | None = relations[id]
+        while relation is not None and (relation.id, slot) in silent:
+            relation = relations.get(relation.parent or "")
+        if relation is not None:
+            relations[id] = replace(relations[id], **{slot: getattr(relation, slot)})
+        else:
+            source.read += 1
+            source.reject(f"no {slot} type; any entity is taken: say [] if that is meant", id, *source.places[id,])
+    source.concepts = [relations.get(concept.id, concept) for concept in source.concepts]

@@ -100,11 +100,12 @@ def _edges(file: Path, source: SchemaSource) -> Iterator[Edge]:
             label = header.index("label") if "label" in header else None
             for number, line in enumerate(lines, 2):
                 cells = line.rstrip("\n").split("\t")
-                source.counts["edges read"] += 1
+                source.read += 1
                 if len(cells) == len(header):
                     yield cells[first], "" if label is None else cells[label], cells[second]
                 else:
-                    source.reject("wrong number of columns", f"{file}:{number}")
+                    reason = f"{len(cells)} columns where the header has {len(header)}; write the line again"
+                    source.reject(reason, line.rstrip("\n")[:80], str(file), number)
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise DataError(f"{file}:{number + 1}: {error}; the file may be cut off, fetch it again") from error
 

@@ -40,7 +40,7 @@ class SchemaSource:
         rejects: everything left out, with its place and the reason.
         renamed: concepts that could not keep the name that they came with.
         facts: entity id -> ids of the classes it is an instance of, where the source says.
-        places: concept id -> file and line, where the source has them.
+        places: file and line of every concept, by its id, and of every reference, by both ids.
     """
 
     concepts: list[Concept]
@@ -49,13 +49,15 @@ class SchemaSource:
     rejects: list[Reject] = field(default_factory=list)
     renamed: list[Renamed] = field(default_factory=list)
     facts: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    places: dict[str, tuple[str, int]] = field(default_factory=dict)
+    places: dict[tuple[str, ...], tuple[str, int]] = field(default_factory=dict)
 
     def add(self, concept: Concept, file: str, line: int) -> None:
         """Take a concept that was read, with its place."""
         self.concepts.append(concept)
-        self.places.setdefault(concept.id, (file, line))
-        self.read += statements(concept)
+        named = referred(concept)
+        for key in ((concept.id,), *((concept.id, other) for other in named)):
+            self.places.setdefault(key, (file, line))
+        self.read += 1 + len(named)
 
     def reject(self, reason: str, value: str, file: str = "", line: int = 0) -> None:
         """Leave something out, with the reason."""
@@ -75,18 +77,23 @@ class SchemaSource:
 
     def place(self, id: str) -> str:
         """``file:line: `` of a concept, or nothing where that is not known."""
-        file, line = self.places.get(id, ("", 0))
+        file, line = self.places.get((id,), ("", 0))
         return f"{file}:{line}: " if file else ""
 
 
-def statements(concept: Concept) -> int:
-    """How much a concept says: that it is, and every type that it refers to."""
-    slots = (*concept.parents, *(() if concept.parent is None else (concept.parent,)))
+def referred(concept: Concept) -> tuple[str, ...]:
+    """Every id that a concept names, as often as it does: parents, and types of its head, tail or roles."""
+    named = () if concept.parent is None else (concept.parent,)
     if isinstance(concept, RelationType):
-        slots += concept.head + concept.tail
-    elif isinstance(concept, EventType):
-        slots += tuple(id for role in concept.roles for id in role.types)
-    return 1 + len(slots)
+        return named + concept.parents + concept.head + concept.tail
+    if isinstance(concept, EventType):
+        return named + concept.parents + tuple(id for role in concept.roles for id in role.types)
+    return named + concept.parents
+
+
+def statements(concepts: Iterable[Concept]) -> int:
+    """How much concepts say: that each is, and every id that it names."""
+    return sum(1 + len(referred(concept)) for concept in concepts)
 
 
 def finish(source: SchemaSource) -> SchemaSource:
@@ -139,7 +146,7 @@ def merge(source: SchemaSource, *others: Iterable[Concept]) -> None:
         DataError: one id stands for concepts of two kinds.
     """
     for other in map(list, others):
-        source.read += sum(map(statements, other))
+        source.read += statements(other)
         known = {concept.id: concept for concept in source.concepts}
         taken = {concept.name for concept in source.concepts}
         own = taken | {concept.name for concept in other}
@@ -182,7 +189,9 @@ def _beside_bases(concepts: Sequence[Concept], source: SchemaSource) -> list[Con
 def _acyclic(concepts: Sequence[Concept], source: SchemaSource) -> list[Concept]:
     _, cut = break_cycles({concept.id: () if concept.parent is None else (concept.parent,) for concept in concepts})
     for child, parent in cut:
-        source.reject("a cycle of parents; take one out", f"{child} -> {parent}", *source.places.get(child, ()))
+        source.reject(
+            "a cycle of parents; take one out", f"{child} -> {parent}", *source.places.get((child, parent), ())
+        )
     children = {child for child, _ in cut}
     return [replace(concept, parent=None) if concept.id in children else concept for concept in concepts]
 
@@ -260,7 +269,7 @@ def _known_references(concept: Concept, kinds: Mapping[str, type], source: Schem
             if kinds.get(identity) is kind:
                 kept.append(identity)
             else:
-                place = source.places.get(concept.id, ())
+                place = source.places.get((concept.id, identity), ())
                 source.reject(f"unknown {what}; define it or leave it out", f"{concept.id}: {identity}", *place)
         return tuple(kept)
 

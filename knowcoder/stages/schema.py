@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from knowcoder import artefact, config, jsonl
 from knowcoder.errors import DataError
@@ -13,12 +15,14 @@ if TYPE_CHECKING:
     from knowcoder.schema.library import SchemaLibrary
     from knowcoder.schema.source import SchemaSource
 
+_SHOWN = 5  # renamed types named on the screen; the file has them all
+
 
 def schema(settings: config.SchemaConfig) -> None:
     """Read a schema library from a source, or show one of its types."""
-    from knowcoder.corpus.benchmark import schema_of_all
     from knowcoder.schema.library import SchemaLibrary
-    from knowcoder.schema.source import SchemaSource, library_of, merge
+    from knowcoder.schema.package import write_package
+    from knowcoder.schema.source import merge
 
     inputs = checked_inputs(settings)
     if settings.show:
@@ -27,25 +31,37 @@ def schema(settings: config.SchemaConfig) -> None:
         return
     need(settings, "output")
     with artefact.writing(settings.output, "schema", settings, inputs) as output:
-        source = SchemaSource(schema_of_all(settings.benchmark, settings.input))
-        if not settings.benchmark:
-            need(settings, "input")
-            source = _read_source(settings)
-        concepts, source.counts["renamed in merging"] = merge(source.concepts, *map(SchemaLibrary.load, settings.merge))
-        library = library_of(concepts)
+        source = _read_source(settings)
+        merge(source, *map(SchemaLibrary.load, settings.merge))
+        library = source.library()
         if not library:
             raise DataError(f"input={settings.input}: holds no type; look at source={settings.source} and the file")
         if settings.only_for:
             library = _offered(library, settings.only_for)
         library.save(output.directory)
-        if source.rejects:
-            rejects = ({"reason": reason, "value": value} for reason, value in source.rejects)
-            jsonl.write(output.directory / "rejects.jsonl", rejects)
-        if source.facts:
-            facts = ({"id": id, "types": types} for id, types in source.facts.items())
-            jsonl.write(output.directory / "facts.jsonl", facts)
+        write_package(library, output.directory)
+        for name, lines in (("rejects", source.rejects), ("renamed", source.renamed), ("facts", _facts(source))):
+            if lines:
+                jsonl.write(output.directory / f"{name}.jsonl", lines)
+        rejected = Counter(reject.reason for reject in source.rejects)
+        output.manifest.counts = artefact.Counts(source.read, source.read - rejected.total(), dict(rejected))
         output.manifest.facts = facts_of(library) | {"source": dict(source.counts)}
     print(f"{settings.output}: {in_words(facts_of(library))} types")
+    _report(source, Path(settings.output))
+
+
+def _facts(source: SchemaSource) -> list[dict[str, Any]]:
+    return [{"id": id, "types": types} for id, types in source.facts.items()]
+
+
+def _report(source: SchemaSource, folder: Path) -> None:
+    """Say what was renamed and what was left out, and where all of it stands."""
+    if source.renamed:
+        shown = ", ".join(f"{found.old} -> {found.new} ({found.id})" for found in source.renamed[:_SHOWN])
+        more = f" and {len(source.renamed) - _SHOWN:,} more" if len(source.renamed) > _SHOWN else ""
+        print(f"renamed: {shown}{more}; all in {folder / 'renamed.jsonl'}")
+    for reason, number in Counter(reject.reason for reject in source.rejects).most_common():
+        print(f"left out: {number:,} {reason}; see {folder / 'rejects.jsonl'}")
 
 
 def _offered(library: SchemaLibrary, corpora: Iterable[str]) -> SchemaLibrary:
@@ -57,9 +73,14 @@ def _offered(library: SchemaLibrary, corpora: Iterable[str]) -> SchemaLibrary:
 
 
 def _read_source(settings: config.SchemaConfig) -> SchemaSource:
+    from knowcoder.corpus.benchmark import schema_of_all
     from knowcoder.schema import json_source, kgtk, python_source, wikidata
-    from knowcoder.schema.source import SchemaSource
+    from knowcoder.schema.source import SchemaSource, statements
 
+    if settings.benchmark:
+        concepts = schema_of_all(settings.benchmark, settings.input)
+        return SchemaSource(concepts, statements(concepts))
+    need(settings, "input")
     if settings.source == "python":
         return SchemaSource(list(python_source.read_python_files(settings.input)))
     if settings.source == "json":

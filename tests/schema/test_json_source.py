@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from knowcoder.artefact import Reject
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import EntityType, EventType, RelationType, Role
 from knowcoder.schema.json_source import read_json
@@ -50,7 +51,8 @@ def test_ontologies_of_a_folder_are_united(tmp_path: Path) -> None:
     assert isinstance(author, RelationType)
     assert isinstance(x, RelationType)
     assert (author.head, author.tail, x.head, x.tail) == (("Q1", "Q2"), ("Q0",), (), ())
-    assert source.rejects == [("unknown head type", "P2: Q9")]
+    place = str(tmp_path / "3.json")
+    assert source.rejects == [Reject(place, 1, "unknown head type; define it or leave it out", "P2: Q9")]
 
 
 def test_a_relation_of_any_entity_somewhere_takes_any_entity(tmp_path: Path) -> None:
@@ -66,11 +68,11 @@ def test_a_relation_of_any_entity_somewhere_takes_any_entity(tmp_path: Path) -> 
     ("document", "message"),
     [
         ({"entities": [{"id": "a"}, {"id": "a"}]}, "used twice"),
-        ({"entities": [{"id": "a", "colour": 1}]}, "fields of EntityType"),
-        ({"entities": [{"name": "A"}]}, "id"),
+        ({"entities": [{"id": "a", "colour": 1}]}, "1: .*unknown field `colour`"),
+        ({"entities": [{"name": "A"}]}, "missing required field `id`"),
         ({"entities": [{"id": "a", "name": "X"}, {"id": "b", "name": "X"}]}, "both called X"),
         ({"classes": []}, "classes"),
-        ({"events": [{"id": "e", "roles": [{"name": "r", "type": "x"}]}]}, "fields of Role"),
+        ({"events": [{"id": "e", "roles": [{"name": "r", "type": "x"}]}]}, "1: .*unknown field `type`"),
     ],
 )
 def test_what_is_wrong_is_an_error_that_names_the_value(tmp_path: Path, document: Any, message: str) -> None:

@@ -33,7 +33,9 @@ def test_a_small_extract(tmp_path: Path) -> None:
         RelationType(id="P5", name="Near", label="near"),
     ]
     assert source.counts["rejected: subclass cycle"] == 2
-    assert source.counts["rejected: wrong number of columns"] == 1
+    assert source.rejects[0].value == "Q9"
+    assert (source.rejects[0].file, source.rejects[0].line) == (str(tmp_path / "derived.P279.tsv"), 6)
+    assert (source.read, len(source.rejects)) == (13, 3)
     assert source.facts == {"Q7": ("Q2",)}
 
 

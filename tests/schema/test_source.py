@@ -6,7 +6,7 @@ import pytest
 
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType
-from knowcoder.schema.source import library_of, merge, unite
+from knowcoder.schema.source import Renamed, SchemaSource, merge, unite
 
 HUMAN = EntityType(id="Q5", name="Human", label="human")
 PLACE = EntityType(id="place", name="Place", label="place", description="Ours.")
@@ -22,8 +22,9 @@ OTHER: list[Concept] = [
 
 
 def test_the_first_library_keeps_its_words_and_gains_what_it_lacks() -> None:
-    merged, renamed = merge(FIRST, OTHER)
-    library = library_of(merged)
+    source = SchemaSource(FIRST)
+    merge(source, OTHER)
+    merged, library = source.concepts, source.library()
     assert [concept.name for concept in FIRST] == [library.by_id(concept.id).name for concept in FIRST]
     human, born = library.by_id("Q5"), library.by_id("P19")
     assert (human.description, human.parent, human.label) == ("Theirs.", "Q1", "human")
@@ -31,16 +32,22 @@ def test_the_first_library_keeps_its_words_and_gains_what_it_lacks() -> None:
     assert (born.description, born.head, born.tail) == ("Theirs.", BORN.head, BORN.tail)
     assert (library.by_id("place").description, library.by_id("Q2").name) == ("Ours.", "Place_Q2")
     assert {concept.id for concept in merged} == {"Q5", "place", "P19", "Q1", "Q2", "P20"}
-    assert renamed == 3  # Person, Place, PlaceOfBirth
+    assert source.renamed == [
+        Renamed("Q5", "Person", "Human"),
+        Renamed("Q2", "Place", "Place_Q2"),
+        Renamed("P19", "PlaceOfBirth", "BornIn"),
+    ]
 
 
 def test_merging_nothing_or_itself_changes_nothing() -> None:
-    assert merge(FIRST) == (FIRST, 0)
-    assert merge(FIRST, FIRST, FIRST) == (FIRST, 0)
+    for others in ((), (FIRST, FIRST)):
+        source = SchemaSource(FIRST)
+        merge(source, *others)
+        assert (source.concepts, source.renamed, source.rejects) == (FIRST, [], [])
 
 
 def test_sources_of_one_library_must_agree_on_names_and_kinds() -> None:
     with pytest.raises(DataError, match="two names"):
         unite([HUMAN, EntityType(id="Q5", name="Person")])
     with pytest.raises(DataError, match="two kinds"):
-        merge([HUMAN], [EventType(id="Q5", name="Human")])
+        merge(SchemaSource([HUMAN]), [EventType(id="Q5", name="Human")])

@@ -58,7 +58,9 @@ def test_a_small_dump(tmp_path: Path, name: str) -> None:
         RelationType(id="P19", name="BornIn", label="born in", head=("Q5",), tail=("Q1",)),
     ]
     assert source.facts == {"Q7": ("Q5",)}
-    assert source.rejects == [("unknown tail type", "P19: Q404")]
+    assert [(r.reason, r.value) for r in source.rejects] == [
+        ("unknown tail type; define it or leave it out", "P19: Q404")
+    ]
     assert source.counts["entities read"] == 6
 
 
@@ -67,7 +69,7 @@ def test_a_malformed_entity_is_rejected_with_its_line(tmp_path: Path, broken: st
     source = read_wikidata(write(tmp_path / "dump.json", broken))
     assert source.counts["entities read"] == 5
     assert source.counts["rejected: malformed entity"] == 1
-    assert "dump.json:7" in source.rejects[0][1]
+    assert "dump.json:7" in source.rejects[0].value
 
 
 def test_a_dump_that_is_cut_off_or_empty_is_an_error(tmp_path: Path) -> None:
