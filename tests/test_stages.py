@@ -13,8 +13,8 @@ licence: ours
 homepage: none
 obtain: it is here
 folder: own
-format: spans
-keys: {text: text, entities: mentions, relations: facts}
+format: records
+keys: {records: {text: text}, entities.at: mentions, relations.at: facts}
 splits: {train: {path: train.jsonl}, test: {path: test.jsonl}}
 labels: {person: {name: Human, id: Q5}, town: {name: Town}}
 relations: {lives: {name: LivesIn, head: [person], tail: [town]}}

@@ -1,4 +1,4 @@
-"""Keys of `corpus`: what to read, and how its files are laid out; a benchmark's YAML file says its layout in the same."""
+"""Keys of `corpus`: what to read, and how its files are laid out; a benchmark's YAML file says its layout in them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from knowcoder.config.common import OutputConfig
 from knowcoder.config.keys import Names, key
 
-SCHEMES = ("BIO", "IO", "IOB1", "BILOU", "BMES")
+SCHEMES = ("BIO", "IO", "IOB1", "BILOU", "BMES", "BIOES", "brackets")
 
 
 @dataclass
@@ -17,7 +17,7 @@ class ColumnKeys:
     separator: str = key("\t", "what stands between columns; empty for any white space, which loses blank tokens")
     token: int = key(0, "column of the token, from 0; negative counts from the right", least=None)
     tags: list[int] = key([-1], "columns of the tags; several where entities are nested", least=None)
-    scheme: str = key("BIO", "how tags spell entities; IO also takes tags without a prefix", choices=SCHEMES)
+    scheme: str = key("BIO", "how tags spell entities; IO also takes tags without a prefix; brackets: (X*, *, *)", choices=SCHEMES)
     join: str = key(" ", "what stood between tokens in the text; empty for files of characters")
     token_suffix: int = key(0, "characters to cut from the end of every token, such as a digit of segmentation")
     mark: str = key("-DOCSTART-", "a line that begins so ends a sentence and holds no token; empty for none")
@@ -41,7 +41,7 @@ class RecordKeys:
     tokens: str = key("", "path of the tokens, which offsets then count; with text too, they are sought in it")
     sentences: str = key("", "path of the sentences of a document, each a list of tokens, or of tokens and text")
     join: str = key(" ", "what stood between tokens that are given without a text")
-    strip: str = key("", "characters to take off both ends of the text, such as quotation marks")
+    drop: str = key("", "regular expression of what is no part of the text, such as the quotation marks around it")
     markup: str = key(
         "", "the text has its mentions in tags, <x>so</x>; x is their id, or their type", choices=("", "ids", "types")
     )

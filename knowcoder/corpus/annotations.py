@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 def tasks_of(layout: LayoutConfig) -> tuple[Task, ...]:
     """What files of a layout annotate."""
+    if layout.format in ("columns", "dialogue"):
+        return ("NER",)
     found: list[Task] = []
     if layout.entities.at or layout.records.tags or layout.records.markup == "types":
         found.append("NER")

@@ -6,13 +6,14 @@ import glob
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from knowcoder.config.corpus import LayoutConfig
 from knowcoder.corpus.labels import Classes, EventClass, RelationClass, classes_of
 from knowcoder.corpus.read import read_file
-from knowcoder.corpus.reading import SPLITS, Corpus, Reading
-from knowcoder.corpus.sentence import LabelSet, Sentence
+from knowcoder.corpus.reading import SPLITS, Corpus, Reading, used_labels
+from knowcoder.corpus.sentence import Sentence
 from knowcoder.errors import ConfigError
 from knowcoder.schema.library import SchemaLibrary
 
@@ -30,7 +31,7 @@ def split_files(path: str | Path) -> dict[str, list[Path]]:
     """The files of each split, told by the word train, dev (valid) or test in their names.
 
     Args:
-        path: a file, a pattern such as ``data/*_train.jsonl``, or a folder, of which only files that name a split count.
+        path: a file, a pattern such as ``data/*_train.jsonl``, or a folder, whose files count that name a split.
 
     Raises:
         ConfigError: nothing there, or no name in the folder says a split.
@@ -75,7 +76,7 @@ def read_files(
         corpus.splits[split] = sentences
         corpus.rejects += reading.rejected
         corpus.counts[split] = reading.counts()
-    corpus.labels = {source: _used(corpus)}
+    corpus.labels = {source: used_labels(chain.from_iterable(corpus.splits.values()))}
     return corpus
 
 
@@ -115,12 +116,3 @@ def _call(classes: Classes, label: str, name: str, library: SchemaLibrary | None
     for table in tables:
         if known in table:
             table[key] = table[known]  # type: ignore[assignment]
-
-
-def _used(corpus: Corpus) -> LabelSet:
-    sentences = [sentence for split in corpus.splits.values() for sentence in split]
-    return LabelSet(
-        entities=tuple(sorted({mention.type for sentence in sentences for mention in sentence.entities})),
-        relations=tuple(sorted({relation.type for sentence in sentences for relation in sentence.relations})),
-        events=tuple(sorted({event.type for sentence in sentences for event in sentence.events})),
-    )

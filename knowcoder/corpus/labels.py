@@ -82,8 +82,8 @@ class Classes:
         if found is None:
             if not self.open:
                 raise Unusable("label without a class", label)
-            named = (*self.relations.values(), *self.events.values())
-            taken = {*self.entities.values(), *(other.name for other in named)}
+            taken = {*self.entities.values(), *(other.name for other in self.relations.values())}
+            taken |= {other.name for other in self.events.values()}
             found = known[key] = kind(class_name(label, taken=taken))
         return found
 

@@ -43,7 +43,7 @@ def _dotted(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]
 
 def _checked(key: Key, value: Any) -> Any:
     try:
-        found = msgspec.convert(value, key.type)
+        found: Any = msgspec.convert(value, key.type)
     except msgspec.ValidationError as error:
         raise ConfigError(f"reader key {key.name}={value}: {error}") from error
     if key.choices and found not in key.choices:

@@ -97,13 +97,13 @@ class Places:
         return self.passages[number], self.passages[number].characters(start, end)
 
     def _sought(self, name: str, kind: str, what: str, apart_from: Placed | None, near: Passage | None) -> Placed:
-        """A text where it stands: entities and triggers of one type one after the other, arguments at the first place."""
+        """A text where it stands: equal entities and triggers one after the other, arguments at the first place."""
         for passage in self.passages if near is None else [near, *(p for p in self.passages if p is not near)]:
             if what in ("entity", "trigger"):
                 found = passage.locator.next(name, (what, kind))
             else:
                 other = apart_from[1] if apart_from and apart_from[0] is passage else None
-                found = passage.locator.apart_from(name, other and (other.start or 0, other.end or 0))
+                found = passage.locator.apart_from(name, (other.start or 0, other.end or 0) if other else None)
             if found:
                 (start, end), status = found
                 self.reading.sought[status] += 1
