@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from knowcoder.config.common import OutputConfig
-from knowcoder.config.keys import Names, key
+from knowcoder.config.keys import Names, Numbers, key
 
 SCHEMES = ("BIO", "IO", "IOB1", "BILOU", "BMES", "BIOES", "brackets")
 
@@ -17,7 +17,9 @@ class ColumnKeys:
     separator: str = key("\t", "what stands between columns; empty for any white space, which loses blank tokens")
     token: int = key(0, "column of the token, from 0; negative counts from the right", least=None)
     tags: list[int] = key([-1], "columns of the tags; several where entities are nested", least=None)
-    scheme: str = key("BIO", "how tags spell entities; IO also takes tags without a prefix; brackets: (X*, *, *)", choices=SCHEMES)
+    scheme: str = key(
+        "BIO", "how tags spell entities; IO also takes tags without a prefix; brackets: (X*, *, *)", choices=SCHEMES
+    )
     join: str = key(" ", "what stood between tokens in the text; empty for files of characters")
     token_suffix: int = key(0, "characters to cut from the end of every token, such as a digit of segmentation")
     mark: str = key("-DOCSTART-", "a line that begins so ends a sentence and holds no token; empty for none")
@@ -139,9 +141,27 @@ class CorpusConfig(LayoutConfig, OutputConfig):
     output: str = key("", "folder to write; not needed where the stage only prints")
     benchmark: Names = key([], "names in configs/benchmark, or YAML files like those; without any, format says it")
     train_on_dev: Names = key([], "benchmarks whose development text becomes training text")
-    input: str = key("", "file, folder, pattern of file names, or name for datasets.load_dataset", foreign=True)
+    keep_other: bool = key(True, "read the labels of benchmarks that mean none of the others, such as misc")
+    input: str = key(
+        "",
+        "file, folder, pattern of file names, or name for datasets.load_dataset; or a corpus to draw from",
+        kinds=("corpus",),
+        foreign=True,
+    )
     source: str = key("corpus", "name of the data set, for what is no benchmark")
     language: str = key("en", "language of the text")
     labels: Names = key([], "LABEL=CLASS for labels that shall be called otherwise; LABEL= leaves that label out")
     schema: str = key("", "library that gives the class names, by name, id, label or alias", kinds=("schema",))
+    shares: Numbers = key(
+        [],
+        "shares of the training text, each a split of its own, train-5; a smaller lies within a larger",
+        unit="percent",
+    )
+    few: int = key(0, "of the training text of each source, as a split of its own, few-5", unit="sentences")
+    few_from: str = key("first", "which sentences those are", choices=("first", "random"))
+    sampled: bool = key(
+        False,
+        "draw the test text as published: of the sentences with an entity type 1 in 14, with a relation type 1 in 4",
+    )
+    seed: int = key(42, "decides what is drawn")
     list: bool = key(False, "print the benchmarks that are known, and stop")

@@ -12,6 +12,7 @@ MISSING = "???"
 
 
 Names: TypeAlias = list[str]
+Numbers: TypeAlias = list[float]
 
 
 def key(

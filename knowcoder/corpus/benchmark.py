@@ -1,139 +1,41 @@
-"""The benchmarks: data sets that ``configs/benchmark/*.yaml`` describe, read with their labels and checked counts.
-
-A benchmark file says where a data set comes from, how its files are laid out, which class each of its labels
-is, and how many sentences and annotations it must give.
-"""
+"""Reading benchmarks: data sets that the registry describes, with the classes of their labels and checked counts."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
-import msgspec
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
-from knowcoder.config import configs_dir
 from knowcoder.corpus.labels import Classes, EventClass, RelationClass, relation_classes
 from knowcoder.corpus.layout import layout_of
 from knowcoder.corpus.read import read_file
-from knowcoder.corpus.reading import Corpus, Reading, join
+from knowcoder.corpus.reading import Corpus, Reading, join, used_labels
+from knowcoder.corpus.registry import Benchmark, Split, concepts_of, label_set, load
 from knowcoder.corpus.sentence import LabelSet, Sentence
-from knowcoder.errors import ConfigError
-from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType, Role
+from knowcoder.errors import ConfigError, DataError
+from knowcoder.schema.concepts import Concept
 from knowcoder.schema.json_source import read_json
 from knowcoder.schema.naming import role_name
 from knowcoder.schema.source import name_concepts, unite
 
 
-class Label(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What a label of the data set means: the class it becomes. ``parent`` is another label of the data set.
-
-    ``id`` is the Wikidata id where the class means the same, so that data sets share it; else the label.
-    """
-
-    name: str
-    id: str = ""
-    description: str = ""
-    examples: tuple[str, ...] = ()
-    parent: str = ""
-
-
-class RelationLabel(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What a relation label means; ``head`` and ``tail`` are entity labels of the data set, none for any entity."""
-
-    name: str
-    id: str = ""
-    description: str = ""
-    head: tuple[str, ...] = ()
-    tail: tuple[str, ...] = ()
-
-
-class EventLabel(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What an event label means; ``roles``: label of the role -> entity labels that fill it, none for any entity."""
-
-    name: str
-    id: str = ""
-    description: str = ""
-    roles: dict[str, tuple[str, ...]] = {}
-
-
-class Split(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A split's file (``{part}`` stands for the part), what differs in its keys, and the counts it must give."""
-
-    path: str
-    keys: dict[str, Any] = {}
-    expected: dict[str, int] = {}
-
-
-class Benchmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """One file of ``configs/benchmark``.
-
-    Attributes:
-        folder: name of the data set's folder under a common root of data sets.
-        obtain: how to get the data.
-        format, keys: how its files are laid out, in the keys of the command line (``LayoutConfig``).
-        parts: where the data set falls into parts with a label set each: part -> how its files spell it.
-        ontology: path of a part's ontology, which gives its types; else ``labels`` does.
-        labels: label in the data -> class; with an ontology, what shall differ from it.
-        relations, events: the same for those kinds.
-        verified: whether the counts were seen on the real files.
-    """
-
-    title: str
-    licence: str
-    homepage: str
-    obtain: str
-    folder: str
-    format: str
-    splits: dict[str, Split]
-    keys: dict[str, Any] = {}
-    parts: dict[str, str] = msgspec.field(default_factory=lambda: {"": ""})
-    ontology: str = ""
-    labels: dict[str, Label] = {}
-    relations: dict[str, RelationLabel] = {}
-    events: dict[str, EventLabel] = {}
-    language: str = "en"
-    verified: bool = False
-
-
-def names() -> list[str]:
-    """The benchmarks that there are."""
-    return sorted(path.stem for path in (configs_dir() / "benchmark").glob("*.yaml"))
-
-
-def load(name: str) -> Benchmark:
-    """Read the description of a benchmark: a name, or the path of such a YAML file.
-
-    Raises:
-        ConfigError: there is none of this name, or its file is malformed.
-    """
-    path = Path(name) if name.endswith(".yaml") else configs_dir() / "benchmark" / f"{name}.yaml"
-    if not path.is_file():
-        raise ConfigError(f"benchmark {name!r} is not known; there are: {', '.join(names())}, or give a YAML file")
-    try:
-        return msgspec.convert(OmegaConf.to_container(OmegaConf.load(path)), Benchmark)
-    except (OmegaConfBaseException, YAMLError, msgspec.ValidationError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-
-
-def read_benchmarks(chosen: Sequence[str], path: str | Path, train_on_dev: Sequence[str] = ()) -> Corpus:
+def read_benchmarks(
+    chosen: Sequence[str], path: str | Path, train_on_dev: Sequence[str] = (), keep_other: bool = True
+) -> Corpus:
     """Read several benchmarks as one corpus; their sources and label sets stay apart.
 
     Args:
         train_on_dev: those of them whose development text becomes training text.
+        keep_other: whether labels that mean "none of the others" are read.
 
     Raises:
         ConfigError: ``train_on_dev`` names one that is not among them or has no development text.
     """
     if unread := sorted(set(train_on_dev) - set(chosen)):
         raise ConfigError(f"train_on_dev: {unread[0]} is not among the benchmarks that are read")
-    corpora = {name: read_benchmark(name, path) for name in chosen}
+    corpora = {name: read_benchmark(name, path, keep_other) for name in chosen}
     for name in train_on_dev:
         corpora[name] = _dev_as_train(name, corpora[name])
     return join(list(corpora.values()))
@@ -155,7 +57,7 @@ def _dev_as_train(name: str, corpus: Corpus) -> Corpus:
 _TRAINING = ("train", "dev")
 
 
-def read_benchmark(name: str, path: str | Path) -> Corpus:
+def read_benchmark(name: str, path: str | Path, keep_other: bool = True) -> Corpus:
     """Read a benchmark with class names in the place of its labels.
 
     Args:
@@ -163,20 +65,32 @@ def read_benchmark(name: str, path: str | Path) -> Corpus:
 
     Raises:
         ConfigError: no such benchmark, or the path does not hold its files.
-        DataError: a file is malformed as a whole. What is wrong with one unit is rejected and counted.
+        DataError: a file is malformed as a whole, or the counts of a verified benchmark are not met. What is wrong
+            with one unit is rejected and counted; other counts than expected of another benchmark are a warning.
     """
     benchmark = load(name)
     root = _root(benchmark, path)
+    dropped = frozenset(benchmark.left_out) | frozenset(() if keep_other else benchmark.other)
     parts = _parts(name, benchmark, root)
-    corpus = Corpus({}, {part.source: _label_set(part.concepts) for part in parts})
+    corpus = Corpus({}, {part.source: _offered(benchmark, part, dropped) for part in parts})
     for split, layout in benchmark.splits.items():
         reading = Reading()
         corpus.splits[split] = [
-            sentence for part in parts for sentence in _read(benchmark, layout, part, root, split, reading)
+            sentence
+            for part in parts
+            for sentence in _read(benchmark, layout, part, root, split, _classes(benchmark, part, dropped), reading)
         ]
         corpus.rejects += reading.rejected
         corpus.counts[split] = reading.counts()
-    corpus.warnings = list(_differences(name, benchmark, corpus.tally()))
+    if benchmark.open:
+        whole = [sentence for found in corpus.splits.values() for sentence in found]
+        sources = {part.source: [sentence for sentence in whole if sentence.source == part.source] for part in parts}
+        corpus.labels = {source: used_labels(found) for source, found in sources.items()}
+    differences = list(_differences(name, benchmark, corpus, bool(benchmark.other) and not keep_other))
+    if differences and benchmark.verified:
+        remedy = f"these are not the files that {name} describes ({benchmark.obtain}); a copy of its YAML file "
+        raise DataError("; ".join(differences) + f"; {remedy} with other counts, as benchmark=[FILE.yaml], reads them")
+    corpus.warnings = [f"{difference}; these may not be the usual files" for difference in differences]
     return corpus
 
 
@@ -184,7 +98,7 @@ def schema_of(name: str, path: str | Path = "") -> list[Concept]:
     """The types of a benchmark: from its labels, or from its ontologies under ``path``, which only those need."""
     benchmark = load(name)
     if not benchmark.ontology:
-        return _labelled(benchmark)
+        return concepts_of(benchmark)
     folder = (_root(benchmark, path) / benchmark.ontology).parent
     given = {key: label.name for key, label in benchmark.labels.items()}
     return [replace(concept, name=given.get(concept.id, concept.name)) for concept in read_json(folder).concepts]
@@ -222,29 +136,43 @@ def _parts(name: str, benchmark: Benchmark, root: Path) -> list[_Part]:
 
 
 def _read(
-    benchmark: Benchmark, layout: Split, part: _Part, root: Path, split: str, reading: Reading
+    benchmark: Benchmark, layout: Split, part: _Part, root: Path, split: str, classes: Classes, reading: Reading
 ) -> Iterator[Sentence]:
-    return read_file(
-        root / layout.path.format(part=part.spelled),
-        layout_of(benchmark.format, benchmark.keys, layout.keys),
-        _classes(benchmark, part),
-        source=part.source,
-        split=split,
-        language=benchmark.language,
-        reading=reading,
-    )
+    files = sorted(root.glob(layout.path.format(part=part.spelled)))
+    if not files:
+        raise ConfigError(f"{root / layout.path}: no such file; to get it: {benchmark.obtain}")
+    for number, file in enumerate(files):
+        for sentence in read_file(
+            file,
+            layout_of(benchmark.format, benchmark.keys, layout.keys),
+            classes,
+            source=part.source,
+            split=f"{split}-{number}" if len(files) > 1 else split,
+            language=benchmark.language,
+            reading=reading,
+        ):
+            yield replace(sentence, tasks=benchmark.tasks) if benchmark.tasks else sentence
 
 
-def _classes(benchmark: Benchmark, part: _Part) -> Classes:
+def _classes(benchmark: Benchmark, part: _Part, dropped: frozenset[str]) -> Classes:
     return Classes(
-        {key: label.name for key, label in benchmark.labels.items()},
+        {key: label.name for key, label in benchmark.labels.items() if key not in dropped},
         relation_classes(part.concepts)
-        | {key: RelationClass(label.name) for key, label in benchmark.relations.items()},
+        | {key: RelationClass(label.name) for key, label in benchmark.relations.items() if key not in dropped},
         {
             key: EventClass(label.name, {role: role_name(role) for role in label.roles})
             for key, label in benchmark.events.items()
         },
+        left_out=dropped,
+        open=benchmark.open,
     )
+
+
+def _offered(benchmark: Benchmark, part: _Part, dropped: frozenset[str]) -> LabelSet:
+    """The classes that a part's sentences are offered."""
+    known = benchmark.labels | benchmark.relations
+    names = {known[label].name for label in dropped if label in known}
+    return label_set(concept for concept in part.concepts if concept.name not in names)
 
 
 def _root(benchmark: Benchmark, path: str | Path) -> Path:
@@ -252,54 +180,25 @@ def _root(benchmark: Benchmark, path: str | Path) -> Path:
     spelled = next(iter(benchmark.parts.values()))
     first = next(iter(benchmark.splits.values())).path.format(part=spelled)
     for root in (Path(path), Path(path) / benchmark.folder):
-        if (root / first).exists():
+        if any(root.glob(first)):
             return root
     raise ConfigError(f"{path}: neither {first} nor {benchmark.folder}/{first} is there; to get it: {benchmark.obtain}")
 
 
-def _labelled(benchmark: Benchmark) -> list[Concept]:
-    """The types that the label maps describe."""
-
-    def ids(labels: Iterable[str]) -> tuple[str, ...]:
-        if unknown := sorted(set(labels) - benchmark.labels.keys()):
-            raise ConfigError(f"{benchmark.title}: {unknown[0]!r} is named as a type and is no label of this data set")
-        return tuple(benchmark.labels[label].id or label for label in labels)
-
-    concepts: list[Concept] = []
-    for key, label in benchmark.labels.items():
-        (parent,) = ids([label.parent]) if label.parent else (None,)
-        concepts.append(EntityType(**_named(key, label), examples=label.examples, parent=parent))
-    for key, relation in benchmark.relations.items():
-        concepts.append(RelationType(**_named(key, relation), head=ids(relation.head), tail=ids(relation.tail)))
-    for key, event in benchmark.events.items():
-        roles = tuple(Role(name=role_name(role), types=ids(types)) for role, types in event.roles.items())
-        concepts.append(EventType(**_named(key, event), roles=roles))
-    return concepts
-
-
-def _named(key: str, label: Label | RelationLabel | EventLabel) -> dict[str, Any]:
-    """What types of every kind have."""
-    return {
-        "id": label.id or key,
-        "name": label.name,
-        "label": re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label.name).lower(),
-        "aliases": (key,),
-        "description": label.description,
-    }
-
-
-def _label_set(concepts: Iterable[Concept]) -> LabelSet:
-    concepts = list(concepts)
-    return LabelSet(
-        entities=tuple(concept.name for concept in concepts if isinstance(concept, EntityType)),
-        relations=tuple(concept.name for concept in concepts if isinstance(concept, RelationType)),
-        events=tuple(concept.name for concept in concepts if isinstance(concept, EventType)),
-    )
-
-
-def _differences(name: str, benchmark: Benchmark, tally: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+def _differences(name: str, benchmark: Benchmark, corpus: Corpus, without_other: bool) -> Iterator[str]:
+    """Counts that differ from the expected ones; where none are, from the paper's."""
+    tally = corpus.tally()
     for split, layout in benchmark.splits.items():
-        for what, expected in layout.expected.items():
+        paper = benchmark.paper.get(split, 0)
+        said = f" (the paper counts {paper:,})" if paper else ""
+        for what, count in layout.expected.items():
             found = tally[split].get(what, 0)
-            if found != expected:
-                yield f"{name}, {split}: {found} {what}, expected {expected}; these may not be the usual files"
+            if found != count and (what == "sentences" or not without_other):
+                yield f"{name}, {split}: {found:,} {what}, expected {count:,}{said if what == 'sentences' else ''}"
+        if not layout.expected and paper and tally[split]["sentences"] != paper:
+            yield f"{name}, {split}: {tally[split]['sentences']:,} sentences{said}"
+    types = benchmark.types - sum(label in benchmark.counted for label in benchmark.other) * without_other
+    used = len(used_labels(chain.from_iterable(corpus.splits.values())).of(benchmark.asked[-1]))
+    if benchmark.types and used != types:
+        paper = benchmark.paper.get("types", 0)
+        yield f"{name}: {used} types, expected {types}" + (f" (the paper counts {paper})" if paper else "")

@@ -79,7 +79,7 @@ def _passages(record: Any, keys: RecordKeys) -> Iterator[Passage]:
     elif not isinstance(text, str):
         raise Unusable("text missing", str(text)[:80])
     else:
-        text = text.strip(keys.strip) if keys.strip else text
+        text = re.sub(keys.drop, "", text) if keys.drop else text
         if keys.markup:
             yield _unmarked(text)
         elif keys.cut:

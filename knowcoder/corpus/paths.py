@@ -1,6 +1,7 @@
 """Where something stands in a record: dotted paths through objects and lists.
 
-A part of a path is the name of a field, the number of an item (``pos.0``), or ``2:`` for the items from there on.
+A part of a path is the name of a field, the number of an item (``pos.0``, or ``pos.-1`` for the last), or ``2:`` for
+the items from there on.
 ``{name}`` goes through all fields of an object and remembers the field's name as ``name``. ``.`` is the thing itself.
 Lists are gone through where a name is asked of them, and text that stands on the way is read as JSON.
 """
@@ -59,8 +60,8 @@ def _step(value: Any, part: str) -> Any:
         return value.get(part)
     if not isinstance(value, list):
         return None
-    if part.isdecimal():
-        return value[int(part)] if int(part) < len(value) else None
+    if part.removeprefix("-").isdecimal():
+        return value[int(part)] if -len(value) <= int(part) < len(value) else None
     if part.endswith(":") and part[:-1].isdecimal():
         return value[int(part[:-1]) :]
     found = [_step(_opened(item), part) for item in value]

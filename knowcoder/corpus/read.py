@@ -30,7 +30,7 @@ def read_file(
     Raises:
         DataError: the file is malformed as a whole. What is wrong with one unit is rejected and counted.
     """
-    tasks = ("NER",) if layout.format == "columns" else tasks_of(layout)
+    tasks = tasks_of(layout)
     for number, passage in enumerate(_passages(path, layout, classes, reading), 1):
         yield Sentence(
             id=f"{source}-{split}-{number}",

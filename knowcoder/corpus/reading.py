@@ -121,6 +121,16 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
     return whole
 
 
+def used_labels(sentences: Iterable[Sentence]) -> LabelSet:
+    """The classes that sentences use."""
+    sentences = list(sentences)
+    return LabelSet(
+        entities=tuple(sorted({mention.type for sentence in sentences for mention in sentence.entities})),
+        relations=tuple(sorted({relation.type for sentence in sentences for relation in sentence.relations})),
+        events=tuple(sorted({event.type for sentence in sentences for event in sentence.events})),
+    )
+
+
 def split_names(directory: str | Path) -> list[str]:
     """The splits that a saved corpus has, in the order train, dev, test."""
     return [split for split in SPLITS if (Path(directory) / f"{split}.jsonl").exists()]

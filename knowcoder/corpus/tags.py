@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from knowcoder.corpus.reading import Unusable
@@ -16,9 +17,13 @@ _PREFIXES: dict[str, dict[str, str]] = {
     "IOB1": {"B": "B", "I": "I"},
     "BILOU": {"B": "B", "I": "I", "L": "L", "U": "U"},
     "BMES": {"B": "B", "M": "I", "E": "L", "S": "U"},
+    "BIOES": {"B": "B", "I": "I", "E": "L", "S": "U"},
 }
 _FREE_START = ("IO", "IOB1")  # schemes in which an entity may start with I
-_CLOSED = ("BILOU", "BMES")  # schemes in which an entity of several tokens must end with its own prefix
+_CLOSED = ("BILOU", "BMES", "BIOES")  # schemes in which an entity of several tokens must end with its own prefix
+
+
+_BRACKETS = re.compile(r"(\((?P<label>[^()*]+))?\*?(?P<end>\))?")
 
 
 class BadTag(Unusable):
@@ -38,6 +43,8 @@ def decode_tags(tags: Sequence[str], scheme: str) -> tuple[list[Span], int]:
     Returns:
         The spans in order, and the number of tags repaired.
     """
+    if scheme == "brackets":
+        tags, scheme = list(_unbracketed(tags)), "BIO"
     spans: list[Span] = []
     repaired = 0
     kind, start = "", -1  # the open entity; start is -1 when there is none
@@ -61,6 +68,18 @@ def decode_tags(tags: Sequence[str], scheme: str) -> tuple[list[Span], int]:
         spans.append((kind, start, len(tags)))
         repaired += scheme in _CLOSED
     return spans, repaired
+
+
+def _unbracketed(tags: Sequence[str]) -> Iterator[str]:
+    """``(PERSON*``, ``*``, ``*)`` as tags of BIO."""
+    label = ""
+    for index, tag in enumerate(tags):
+        match = _BRACKETS.fullmatch(tag)
+        if match is None or (match["label"] and label):
+            raise BadTag(index, "tag is not brackets", tag)
+        label = match["label"] or label
+        yield f"{'B' if match['label'] else 'I'}-{label}" if label else "O"
+        label = "" if match["end"] else label
 
 
 def _parse(tag: str, scheme: str, index: int) -> tuple[str, str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from knowcoder import artefact, config
-from knowcoder.errors import DataError
+from knowcoder.errors import ConfigError, DataError
 from knowcoder.stages.shared import checked_inputs, facts_of, in_words, need
 
 if TYPE_CHECKING:
     from knowcoder.corpus.reading import Corpus
+    from knowcoder.corpus.sentence import Sentence
 
 
 def world(settings: config.WorldConfig) -> None:
@@ -39,19 +40,18 @@ def world(settings: config.WorldConfig) -> None:
 
 def corpus(settings: config.CorpusConfig) -> None:
     """Read an annotated corpus, or list the benchmarks."""
-    from knowcoder.corpus import benchmark
     from knowcoder.corpus.overlap import duplicates, overlaps
 
     if settings.list:
-        for name in benchmark.names():
-            print(f"{name:<24} {benchmark.load(name).title}")
+        _list()
         return
     need(settings, "output", "input")
     inputs = checked_inputs(settings)
     with artefact.writing(settings.output, "corpus", settings, inputs) as output:
-        read = _read_benchmarks(settings) if settings.benchmark else _read(settings)
+        read = _read(settings)
         if not any(read.splits.values()):
             raise DataError(f"input={settings.input}: no sentence in it; look at format={settings.format} and its keys")
+        _draw(read, settings)
         read.save(output.directory)
         shared, twice = overlaps(read.splits), duplicates(read.splits)
         said = {f"{later} in {earlier}": asdict(found) for (later, earlier), found in shared.items()}
@@ -63,7 +63,7 @@ def corpus(settings: config.CorpusConfig) -> None:
             dict(Counter(reject.reason for reject in read.rejects)),
         )
     for warning in read.warnings:
-        print(f"warning: {warning}")
+        print(f"WARNING: {warning}")
     print(f"{settings.output}: {in_words({k: v['sentences'] for k, v in read.tally().items()})} sentences")
     if any(twice.values()):
         print(f"sentences that stand twice: {in_words({split: count for split, count in twice.items() if count})}")
@@ -71,16 +71,46 @@ def corpus(settings: config.CorpusConfig) -> None:
         print(f"{later}: {found} stand in {earlier} too")
 
 
-def _read_benchmarks(settings: config.CorpusConfig) -> Corpus:
-    from knowcoder.corpus.benchmark import read_benchmarks
+def _list() -> None:
+    from knowcoder.corpus.registry import load, names
 
-    return read_benchmarks(settings.benchmark, settings.input, settings.train_on_dev)
+    row = "{:<20} {:<11} {:<4} {:>7} {:>16} {:>15} {:>15}  {:<8}  {}"
+    print(row.format("name", "tasks", "text", "types", "train", "dev", "test", "verified", "licence"))
+    for name in names():
+        known = load(name)
+        tasks, verified = " ".join(known.asked), "yes" if known.verified else "no"
+        print(row.format(name, tasks, known.language, *known.size.values(), verified, known.licence))
+    print("sentences and types as the files have them; in parentheses as the published table counts, where it differs")
 
 
 def _read(settings: config.CorpusConfig) -> Corpus:
+    from knowcoder.corpus.benchmark import read_benchmarks
     from knowcoder.corpus.files import classes_from, read_files, split_files
+    from knowcoder.corpus.reading import Corpus
     from knowcoder.schema.library import SchemaLibrary
 
+    if artefact.read_manifest(settings.input):
+        return replace(Corpus.load(settings.input), rejects=[])
+    if settings.benchmark:
+        return read_benchmarks(settings.benchmark, settings.input, settings.train_on_dev, settings.keep_other)
     library = SchemaLibrary.load(settings.schema) if settings.schema else None
     classes = classes_from(settings.labels, library)
     return read_files(split_files(settings.input), settings, settings.source, classes, settings.language)
+
+
+def _draw(corpus: Corpus, settings: config.CorpusConfig) -> None:
+    """Add the splits that the keys ask for, and draw the test text."""
+    from knowcoder.corpus import sampling
+
+    def split(name: str, key: str) -> list[Sentence]:
+        if name not in corpus.splits:
+            raise ConfigError(f"{key}: there is no split {name} to draw from; there are: {', '.join(corpus.splits)}")
+        return corpus.splits[name]
+
+    if settings.shares:
+        corpus.splits |= sampling.shares(split("train", "shares"), settings.shares, settings.seed)
+    if settings.few:
+        seed = settings.seed if settings.few_from == "random" else None
+        corpus.splits[f"few-{settings.few}"] = sampling.few(split("train", "few"), settings.few, seed)
+    if settings.sampled:
+        corpus.splits["test"] = sampling.sampled_test(split("test", "sampled"), settings.seed)
