@@ -168,7 +168,10 @@ def _chart(
 
 def ticks(low: float, high: float, count: int) -> list[float]:
     """About `count` round numbers from `low` or a little below it to `high` or a little above, at equal distances."""
-    spread = high - low or abs(high) or 1.0
+    size = max(abs(low), abs(high))
+    spread = high - low
+    if spread <= max(1e-9 * size, 1e-30):  # one value, up to rounding
+        spread = max(size, 1e-30)
     rough = spread / count
     unit = 10.0 ** math.floor(math.log10(rough))
     distance = next(unit * factor for factor in (1, 2, 2.5, 5, 10, 20) if unit * factor >= rough * 0.999)

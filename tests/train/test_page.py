@@ -36,8 +36,8 @@ def test_ticks_are_few_even_and_hold_the_values(one: float, other: float, count:
     low, high = sorted((one, other))
     found = ticks(low, high, count)
     distance = found[1] - found[0]
-    assert found[0] <= low + distance / 1e6
-    assert high - distance / 1e6 <= found[-1]
+    assert found[0] <= low + distance / 1e3
+    assert high - distance / 1e3 <= found[-1]
     assert 2 <= len(found) <= count + 3
     assert all(b - a == pytest.approx(distance, rel=1e-3) for a, b in pairwise(found))
 
