@@ -26,7 +26,7 @@ def build_answer(
     Raises:
         DataError: an event has an argument whose role its type does not declare.
     """
-    writer = _Writer(library, style)
+    writer = _writer(library, style)
     offered = frozenset(class_names)
     objects: list[str]
     if task == "NER":
@@ -47,7 +47,7 @@ def argument_names(
     task: Task, annotations: Annotations, class_names: Collection[str], library: SchemaLibrary, style: Style
 ) -> list[str]:
     """Names of the entity classes that ``build_answer`` wraps arguments in, each once, in order of appearance."""
-    writer = _Writer(library, style)
+    writer = _writer(library, style)
     offered = frozenset(class_names)
     used: dict[str, None] = {}
     if task == "RE":
@@ -58,6 +58,15 @@ def argument_names(
             for filled in writer.fillers(event).values():
                 used.update(dict.fromkeys(writer.argument_class(*slot) for slot in filled))
     return list(used)
+
+
+def _writer(library: SchemaLibrary, style: Style) -> _Writer:
+    """The writer of a library in a style, made once: samples are written by the million."""
+    key = ("writer", style)
+    found: _Writer | None = library.memo.get(key)
+    if found is None:
+        found = library.memo[key] = _Writer(library, style)
+    return found
 
 
 Slot = tuple[Mention, tuple[str, ...]]
@@ -130,15 +139,16 @@ def _of(
     kept = [item for item in items if item.type in offered]  # type: ignore[attr-defined]
     if style.dialect == "released":
         return kept
-    keyed: list[tuple[tuple[int, int], int, T]] = []
-    before = (-1, -1)
-    for number, item in enumerate(kept):
+    if len(kept) < 2:
+        return kept
+    places: list[tuple[int, int]] = []
+    place = (-1, -1)
+    for item in kept:
         first, second = key(item)
         if first is not None:
-            before = (first, -1 if second is None else second)
-        keyed.append((before, number, item))
-    keyed.sort(key=lambda entry: entry[:2])
-    return [item for _, _, item in keyed]
+            place = (first, -1 if second is None else second)
+        places.append(place)
+    return [kept[number] for number in sorted(range(len(kept)), key=places.__getitem__)]
 
 
 def _start(mention: Mention) -> tuple[int | None, int | None]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal, TypeAlias
 
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import Concept, EventType, RelationType
-from knowcoder.schema.library import KINDS, SchemaLibrary, hints, kind_of
+from knowcoder.schema.library import KINDS, Kind, SchemaLibrary, hints, kind_of
 
 BASES = {"entity": "Entity", "relation": "Relation", "event": "Event"}
 MODULES = {"entity": "Entities", "relation": "Relations", "event": "Events"}  # as in the published library
@@ -96,6 +96,7 @@ class Renderer:
     def __init__(self, library: SchemaLibrary, style: Style, roles: bool = True) -> None:
         self.library, self.style, self.roles = library, style, roles
         self._hinted = style.hints and roles
+        self._kinds: dict[str, Kind] = {}
         self._chains: dict[str, tuple[str, ...]] = {}
         self._helpers: dict[str, tuple[str, ...]] = {}
         self._codes: dict[tuple[str, str], str] = {}
@@ -111,7 +112,8 @@ class Renderer:
     def parts(self, names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
         """Base classes, names of the types to import, and blocks of code, from which definitions are put together."""
         offered = dict.fromkeys(names)
-        extra = [name for name in dict.fromkeys(n for o in offered for n in self.helpers(o)) if name not in offered]
+        helpers = [helper for name in offered for helper in self.helpers(name) if helper not in offered]
+        extra = list(dict.fromkeys(helpers)) if helpers else helpers
         imported: list[str] = []
         if self.style.parents == "import":
             parents = [chain[0] for name in offered if (chain := self.chain(name))]
@@ -121,19 +123,16 @@ class Renderer:
             # From the root down, so that lines of one family stand together.
             above = (ancestor for name in [*extra, *offered] for ancestor in reversed(self.chain(name)))
             extra = [name for name in dict.fromkeys([*above, *extra]) if name not in offered]
-        printed = {**dict.fromkeys(extra), **offered, **dict.fromkeys(imported)}
-        kinds = {name: kind_of(self.library.by_name(name)) for name in printed}
+        printed = {**dict.fromkeys(extra), **offered, **dict.fromkeys(imported)} if extra or imported else offered
+        kinds = {name: self._kind(name) for name in printed}
         blocks: list[str] = []
         done: set[str] = set(imported)
         lines: list[str] = []  # bare helper classes stand line by line, without blank lines
 
-        def emit(name: str) -> None:
-            if name in done:
-                return
+        def emit(name: str, parent: str | None) -> None:
+            if parent is not None and parent not in done:
+                emit(parent, self._nearest(parent, printed))
             done.add(name)
-            parent = next((ancestor for ancestor in self.chain(name) if ancestor in printed), None)
-            if parent is not None:
-                emit(parent)
             base = parent or BASES[kinds[name]]
             if name in offered:
                 flush()
@@ -146,12 +145,25 @@ class Renderer:
                 blocks.append("\n".join(lines))
                 lines.clear()
 
-        for kind in KINDS:
-            for name in printed:
-                if kinds[name] == kind:
-                    emit(name)
+        for name in [name for kind in KINDS for name in printed if kinds[name] == kind]:
+            if name not in done:
+                emit(name, self._nearest(name, printed))
         flush()
         return self._bases(kinds), imported, blocks
+
+    def _kind(self, name: str) -> Kind:
+        found = self._kinds.get(name)
+        if found is None:
+            found = self._kinds[name] = kind_of(self.library.by_name(name))
+        return found
+
+    def _nearest(self, name: str, printed: Collection[str]) -> str | None:
+        """The nearest ancestor that is printed."""
+        chain = self._chains.get(name)
+        for ancestor in self.chain(name) if chain is None else chain:
+            if ancestor in printed:
+                return ancestor
+        return None
 
     def class_code(self, name: str, base: str) -> str:
         """The definition of one class that inherits from ``base``."""
