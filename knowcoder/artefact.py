@@ -8,6 +8,7 @@ place under the state "running" and can be resumed (`working`). Both refuse an e
 from __future__ import annotations
 
 import dataclasses
+import glob
 import hashlib
 import os
 import shutil
@@ -29,7 +30,9 @@ from knowcoder.errors import ArtefactError
 MANIFEST = "manifest.json"
 _HASH_WHOLE_UP_TO = 1 << 30
 #: Keys that say how a stage runs, not what it makes: a change of them leaves an artefact up to date.
-PASSING_KEYS = frozenset({"output", "overwrite", "resume", "dry_run", "log_to", "log_every", "verify"})
+PASSING_KEYS = frozenset(
+    {"output", "overwrite", "resume", "dry_run", "log_to", "log_every", "verify", "executor", "workers", "cluster"}
+)
 
 
 @dataclass
@@ -106,12 +109,12 @@ def require(path: str | Path, *kinds: str, key: str) -> Manifest:
 
 
 def require_exists(path: str | Path, key: str) -> None:
-    """Raise where there is nothing at a path.
+    """Raise where there is nothing at a path, or of a pattern of names.
 
     Raises:
         ArtefactError: it is missing.
     """
-    if not Path(path).exists():
+    if not Path(path).exists() and not glob.glob(str(path), recursive=True):
         raise ArtefactError(f"{key}={path}: no such file or folder; correct the path, or run the stage that makes it")
 
 
@@ -119,16 +122,19 @@ def fingerprint(path: str | Path) -> str:
     """A hash that changes when an input changes.
 
     An artefact's is that of its manifest. Foreign files count by name, size and time, and by their
-    bytes up to 1 GB.
+    bytes up to 1 GB. A pattern of names counts by the files that it fits.
     """
     place = Path(path)
     if (place / MANIFEST).is_file():
         return hashlib.sha256((place / MANIFEST).read_bytes()).hexdigest()
-    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
+    files = [place] if place.exists() else [Path(found) for found in sorted(glob.glob(str(path), recursive=True))]
+    if place.is_dir():
+        files = sorted(p for p in place.rglob("*") if p.is_file())
     digest = hashlib.sha256()
     for file in files:
         status = file.stat()
-        digest.update(f"{file.relative_to(place)}\0{status.st_size}\0".encode())
+        name = file.relative_to(place) if place.exists() else file
+        digest.update(f"{name}\0{status.st_size}\0".encode())
         if status.st_size <= _HASH_WHOLE_UP_TO:
             with open(file, "rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())

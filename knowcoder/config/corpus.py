@@ -144,10 +144,12 @@ class CorpusConfig(LayoutConfig, OutputConfig):
     keep_other: bool = key(True, "read the labels of benchmarks that mean none of the others, such as misc")
     input: str = key(
         "",
-        "file, folder, pattern of file names, or name for datasets.load_dataset; or a corpus to draw from",
+        "file, pattern of names, or folder with files or folders named after splits; or a corpus to draw from",
         kinds=("corpus",),
         foreign=True,
     )
+    dataset: str = key("", "instead of input: a name for datasets.load_dataset, whose rows are records")
+    subset: str = key("", "name of a part of that data set")
     source: str = key("corpus", "name of the data set, for what is no benchmark")
     language: str = key("en", "language of the text")
     labels: Names = key([], "LABEL=CLASS for labels that shall be called otherwise; LABEL= leaves that label out")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
 from knowcoder.config.corpus import LayoutConfig
+from knowcoder.corpus.hub import load_splits
 from knowcoder.corpus.labels import Classes, EventClass, RelationClass, classes_of
-from knowcoder.corpus.read import read_file
+from knowcoder.corpus.read import About, read_file, read_rows
 from knowcoder.corpus.reading import SPLITS, Corpus, Reading, used_labels
 from knowcoder.corpus.sentence import Sentence
 from knowcoder.errors import ConfigError
@@ -27,56 +27,92 @@ _SPLIT_WORDS = {
 }
 
 
-def split_files(path: str | Path) -> dict[str, list[Path]]:
-    """The files of each split, told by the word train, dev (valid) or test in their names.
+def split_files(path: str | Path, format: str = "") -> dict[str, list[Path]]:
+    """What is to be read for each split, told by the word train, dev (valid) or test in the names.
 
     Args:
-        path: a file, a pattern such as ``data/*_train.jsonl``, or a folder, whose files count that name a split.
+        path: a file, a pattern such as ``data/*_train.jsonl``, or a folder with files or folders named after splits.
+        format: of BRAT a whole folder is read at once, and one without a split in its name is training data.
 
     Raises:
         ConfigError: nothing there, or no name in the folder says a split.
     """
     root = Path(path)
     if root.is_dir():
-        files = [file for file in sorted(root.glob("*")) if file.is_file() and _split_of(file)]
-        if not files:
+        named = [place for place in sorted(root.iterdir()) if _split_of(place)]
+        places = [root] if format == "brat" and not named else _files(named, format)
+        if not places:
             raise ConfigError(f"{root}: no file named after train, dev or test here; give a file, or name them so")
     else:
-        files = [root] if root.is_file() else [Path(found) for found in sorted(glob.glob(str(path), recursive=True))]
-        if not files:
+        places = [root] if root.exists() else [Path(found) for found in sorted(glob.glob(str(path), recursive=True))]
+        if not places:
             raise ConfigError(f"{path}: no file there; give a file, a folder, or a pattern of file names")
     found: dict[str, list[Path]] = {}
-    for file in files:
-        found.setdefault(_split_of(file) or "train", []).append(file)
+    for place in places:
+        found.setdefault(_split_of(place) or _split_of(place.parent) or "train", []).append(place)
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def _split_of(file: Path) -> str | None:
-    """The split that a file's name says: a file whose name says none is training data."""
-    words = re.findall(r"[a-z]+", file.name.lower())
+def _files(places: Sequence[Path], format: str) -> list[Path]:
+    """The files, and those in the folders, of which BRAT is given whole."""
+    files: list[Path] = []
+    for place in places:
+        whole = place.is_file() or format == "brat"
+        files += [place] if whole else sorted(file for file in place.rglob("*") if file.is_file())
+    return files
+
+
+def _split_of(place: Path) -> str | None:
+    """The split that a name says: a file whose name says none is training data."""
+    words = re.findall(r"[a-z]+", place.name.lower())
     return next((_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS), None)
 
 
 def read_files(
-    files: dict[str, list[Path]], layout: LayoutConfig, source: str, classes: Classes, language: str = "en"
+    files: Mapping[str, Sequence[Path]], layout: LayoutConfig, source: str, classes: Classes, language: str = "en"
 ) -> Corpus:
     """Read files of one layout. The label set is the classes that they use.
 
     Args:
         source: name of the data set.
     """
+
+    def read(split: str, reading: Reading) -> Iterator[Sentence]:
+        for number, path in enumerate(files[split]):
+            name = f"{split}-{number}" if number else split
+            about: About = {"source": source, "split": name, "language": language, "reading": reading}
+            yield from read_file(path, layout, classes, **about)
+
+    return _corpus(files, read, source)
+
+
+def read_dataset(
+    name: str, subset: str, layout: LayoutConfig, source: str, classes: Classes, language: str = "en"
+) -> Corpus:
+    """Read what ``datasets.load_dataset`` gives, its rows as records.
+
+    Raises:
+        ConfigError: it cannot be loaded, or the format is one of files.
+    """
+    if layout.format not in ("records", "dialogue"):
+        raise ConfigError(f"dataset={name}: its rows are records; give format=records and where they hold what")
+    splits = load_splits(name, subset)
+
+    def read(split: str, reading: Reading) -> Iterator[Sentence]:
+        about: About = {"source": source, "split": split, "language": language, "reading": reading}
+        return read_rows(splits[split], name, layout, classes, **about)
+
+    return _corpus(splits, read, source)
+
+
+def _corpus(splits: Iterable[str], read: Callable[[str, Reading], Iterator[Sentence]], source: str) -> Corpus:
     corpus = Corpus({}, {})
-    for split, paths in files.items():
+    for split in splits:
         reading = Reading()
-        sentences: list[Sentence] = []
-        for number, path in enumerate(paths):
-            name = f"{split}-{number}" if len(paths) > 1 else split
-            about = {"source": source, "split": name, "language": language}
-            sentences += read_file(path, layout, classes, **about, reading=reading)
-        corpus.splits[split] = sentences
+        corpus.splits[split] = list(read(split, reading))
         corpus.rejects += reading.rejected
         corpus.counts[split] = reading.counts()
-    corpus.labels = {source: used_labels(chain.from_iterable(corpus.splits.values()))}
+    corpus.labels = {source: used_labels(sentence for found in corpus.splits.values() for sentence in found)}
     return corpus
 
 

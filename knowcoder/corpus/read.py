@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypedDict
 
 from knowcoder.config.corpus import LayoutConfig
 from knowcoder.corpus.annotations import annotated, tasks_of
+from knowcoder.corpus.brat import layout_of_brat, read_document
 from knowcoder.corpus.columns import read_columns
+from knowcoder.corpus.dialogue import layout_of_dialogue, told_as_records
 from knowcoder.corpus.labels import UNTYPED, Classes
 from knowcoder.corpus.passage import Passage
 from knowcoder.corpus.reading import Reading
-from knowcoder.corpus.records import read_records
+from knowcoder.corpus.records import Numbered, read_records
 from knowcoder.corpus.sentence import Mention, Sentence
+from knowcoder.schema.concepts import Task
+
+
+class About(TypedDict):
+    """What every reader is told of the sentences that it yields, and the account that it keeps."""
+
+    source: str
+    split: str
+    language: str
+    reading: Reading
 
 
 def read_file(
@@ -25,29 +38,55 @@ def read_file(
     language: str,
     reading: Reading,
 ) -> Iterator[Sentence]:
-    """Yield the sentences of a file; ``reading`` takes the account of what was kept and rejected.
+    """Yield the sentences of a file, or for BRAT of all documents under a folder.
 
     Raises:
         DataError: the file is malformed as a whole. What is wrong with one unit is rejected and counted.
     """
-    tasks = tasks_of(layout)
-    for number, passage in enumerate(_passages(path, layout, classes, reading), 1):
+    about: About = {"source": source, "split": split, "language": language, "reading": reading}
+    if layout.format == "columns":
+        return _sentences(read_columns(path, layout.columns, classes, reading), ("NER",), about)
+    if layout.format == "brat":
+        layout = layout_of_brat(layout)
+        return _sentences(_documents(Path(path), layout, classes, reading), tasks_of(layout), about)
+    return read_rows(read_records(path, layout.records), path, layout, classes, **about)
+
+
+def read_rows(
+    records: Iterable[Numbered],
+    path: str | Path,
+    layout: LayoutConfig,
+    classes: Classes,
+    *,
+    source: str,
+    split: str,
+    language: str,
+    reading: Reading,
+) -> Iterator[Sentence]:
+    """Yield the sentences of records; ``path`` is what rejects name."""
+    about: About = {"source": source, "split": split, "language": language, "reading": reading}
+    if layout.format == "dialogue":
+        records, layout = told_as_records(records, layout.dialogue), layout_of_dialogue(layout)
+    return _sentences(annotated(records, path, layout, classes, reading), tasks_of(layout), about)
+
+
+def _documents(path: Path, layout: LayoutConfig, classes: Classes, reading: Reading) -> Iterator[Passage]:
+    for file in sorted(path.rglob("*.ann")) if path.is_dir() else [path]:
+        yield from annotated([(1, read_document(file))], file, layout, classes, reading)
+
+
+def _sentences(passages: Iterable[Passage], tasks: tuple[Task, ...], about: About) -> Iterator[Sentence]:
+    for number, passage in enumerate(passages, 1):
         yield Sentence(
-            id=f"{source}-{split}-{number}",
+            id=f"{about['source']}-{about['split']}-{number}",
             text=passage.text,
-            source=source,
+            source=about["source"],
             tasks=tasks,
             entities=tuple(passage.entities) if "NER" in tasks else _typed_arguments(passage),
             relations=tuple(passage.relations),
             events=tuple(passage.events),
-            language=language,
+            language=about["language"],
         )
-
-
-def _passages(path: str | Path, layout: LayoutConfig, classes: Classes, reading: Reading) -> Iterator[Passage]:
-    if layout.format == "columns":
-        return read_columns(path, layout.columns, classes, reading)
-    return annotated(read_records(path, layout.records), path, layout, classes, reading)
 
 
 def _typed_arguments(passage: Passage) -> tuple[Mention, ...]:

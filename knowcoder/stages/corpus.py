@@ -45,12 +45,13 @@ def corpus(settings: config.CorpusConfig) -> None:
     if settings.list:
         _list()
         return
-    need(settings, "output", "input")
+    need(settings, "output", *([] if settings.dataset else ["input"]))
     inputs = checked_inputs(settings)
     with artefact.writing(settings.output, "corpus", settings, inputs) as output:
         read = _read(settings)
         if not any(read.splits.values()):
-            raise DataError(f"input={settings.input}: no sentence in it; look at format={settings.format} and its keys")
+            asked = settings.input or settings.dataset
+            raise DataError(f"input={asked}: no sentence in it; look at format={settings.format} and its keys")
         _draw(read, settings)
         read.save(output.directory)
         shared, twice = overlaps(read.splits), duplicates(read.splits)
@@ -85,17 +86,22 @@ def _list() -> None:
 
 def _read(settings: config.CorpusConfig) -> Corpus:
     from knowcoder.corpus.benchmark import read_benchmarks
-    from knowcoder.corpus.files import classes_from, read_files, split_files
+    from knowcoder.corpus.files import classes_from, read_dataset, read_files, split_files
     from knowcoder.corpus.reading import Corpus
     from knowcoder.schema.library import SchemaLibrary
 
-    if artefact.read_manifest(settings.input):
+    if settings.input and artefact.read_manifest(settings.input):
         return replace(Corpus.load(settings.input), rejects=[])
     if settings.benchmark:
         return read_benchmarks(settings.benchmark, settings.input, settings.train_on_dev, settings.keep_other)
     library = SchemaLibrary.load(settings.schema) if settings.schema else None
     classes = classes_from(settings.labels, library)
-    return read_files(split_files(settings.input), settings, settings.source, classes, settings.language)
+    if settings.dataset:
+        about = (settings.source, classes, settings.language)
+        return read_dataset(settings.dataset, settings.subset, settings, *about)
+    return read_files(
+        split_files(settings.input, settings.format), settings, settings.source, classes, settings.language
+    )
 
 
 def _draw(corpus: Corpus, settings: config.CorpusConfig) -> None:
