@@ -1,7 +1,7 @@
 """Pages of the documentation that are made when the site is built: nothing that stands elsewhere is written twice.
 
-The configuration reference comes from `knowcoder.config`; home, contributing and changelog are the files of the
-repository's root. `mkdocs.yml` names this file as a hook.
+The configuration reference comes from `knowcoder.config`, the list of data sets from `configs/benchmark`; home,
+contributing and changelog are the files of the repository's root. `mkdocs.yml` names this file as a hook.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from knowcoder.cli import VERBS
 from knowcoder.config import MISSING, VERB_KEYS, Key, keys_of
+from knowcoder.corpus import registry
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -27,6 +28,14 @@ Every key of every verb, as `knowcoder VERB --help` shows them. A key is given a
 lists are written `[a,b]`. Values come from the defaults below, then from `configs/VERB.yaml` and `experiment=NAME`,
 then from the command line. **Inputs** are folders of the kind named, or files of your own where it says so.
 """
+DATA_SETS = """\
+# Data sets
+
+What `knowcoder corpus benchmark=[NAME] input=FOLDER` reads, as `knowcoder corpus list=true` shows it. Types and
+sentences are those of the data set's files; in parentheses stands what the published table of data sets counts, where
+it differs. **Verified**: the counts were met on the real files, and other files are an error. The rest are read as
+their distribution is documented; counts that differ are said when they are read. No data set comes with this project.
+"""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -35,6 +44,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
     made = {target: from_root(ROOT / source) for source, target in FROM_ROOT.items()}
     made["reference/configuration.md"] = configuration()
+    made["reference/benchmarks.md"] = data_sets()
     for uri, content in made.items():
         files.append(File.generated(config, uri, content=content))
     return files
@@ -51,6 +61,19 @@ def from_root(path: Path) -> str:
 def configuration() -> str:
     """The configuration reference, one section per verb."""
     return "\n".join([INTRODUCTION, *(line for verb in VERBS for line in _verb(verb))])
+
+
+def data_sets() -> str:
+    """The table of the data sets, and how to get each."""
+    rows, ways = [], []
+    for name in registry.names():
+        known = registry.load(name)
+        cells = [f"[`{name}`](#{name})", known.title, " ".join(known.asked), known.language, *known.size.values()]
+        rows.append(" | ".join(["", *cells, "yes" if known.verified else "", ""]).strip())
+        ways += [f"## {name}", "", f"{known.title}. <{known.homepage}>", "", f"Licence: {known.licence}.", ""]
+        ways += [f"To get it: {known.obtain}.", ""]
+    head = ["| name | data set | tasks | language | types | train | dev | test | verified |", f"|{'---|' * 9}"]
+    return "\n".join([DATA_SETS, *head, *rows, "", *ways])
 
 
 def _verb(name: str) -> Iterator[str]:
