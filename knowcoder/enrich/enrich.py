@@ -4,27 +4,42 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from knowcoder.corpus.sentence import Sentence
-from knowcoder.enrich.examples import most_frequent
+from knowcoder.enrich.examples import Example, most_frequent, tells
 from knowcoder.enrich.type_hints import Slot, count_fillers, hint_types
-from knowcoder.schema.concepts import EventType, RelationType
+from knowcoder.schema.concepts import Concept, EntityType, RelationType
 from knowcoder.schema.library import SchemaLibrary
 
-THRESHOLD = 0.05
-WIDTH = 3
+
+@dataclass(frozen=True, slots=True)
+class HintRules:
+    """What a slot's fillers must be to become its type hints.
+
+    Attributes:
+        threshold: the share of all fillers that a type needs to count.
+        width: types in the union, at most; a wider one is lifted to lowest common ancestors.
+    """
+
+    threshold: float = 0.05
+    width: int = 3
 
 
 def enrich(
-    library: SchemaLibrary, sentences: Iterable[Sentence], examples: int = 10, exclude: Collection[str] = frozenset()
+    library: SchemaLibrary,
+    sentences: Iterable[Sentence],
+    examples: int = 10,
+    exclude: Collection[str] = frozenset(),
+    hints: HintRules | None = None,
 ) -> tuple[SchemaLibrary, dict[str, int]]:
     """Add examples and type hints; what the library says already stays and comes first.
 
     Args:
         examples: examples per type, at most, those of the library included.
-        exclude: mentions that must not become examples (``examples.mentions_of`` of a test set).
+        exclude: mentions that must not be examples (``examples.mentions_of`` of a test set), those of the library
+            included.
 
     Returns:
         The richer library, and how many examples and hints were added to how many types.
@@ -32,30 +47,55 @@ def enrich(
     sentences = list(sentences)
     found = most_frequent(sentences, examples, exclude)
     fillers = count_fillers(sentences)
+    hints = hints or HintRules()
+
+    def hinted(name: str, slot: str, given: tuple[str, ...]) -> tuple[str, ...]:
+        return given or _hint((name, slot), fillers, library, hints)
+
+    clean = without_examples(library, exclude)
     richer = SchemaLibrary(
         tuple(
             replace(type, examples=_first(type.examples, found.entities.get(type.name, ()), examples))
-            for type in library.entities
+            for type in clean.entities
         ),
         tuple(
             replace(
-                _hinted_relation(type, fillers, library),
+                type,
+                head=hinted(type.name, "head", type.head),
+                tail=hinted(type.name, "tail", type.tail),
                 examples=_first(type.examples, found.relations.get(type.name, ()), examples),
             )
-            for type in library.relations
+            for type in clean.relations
         ),
         tuple(
             replace(
-                _hinted_event(type, fillers, library),
+                type,
+                roles=tuple(replace(role, types=hinted(type.name, role.name, role.types)) for role in type.roles),
                 examples=_first(type.examples, found.events.get(type.name, ()), examples),
             )
-            for type in library.events
+            for type in clean.events
         ),
     )
-    return richer, _added(library, richer)
+    return richer, _added(library, clean, richer)
+
+
+def without_examples(library: SchemaLibrary, exclude: Collection[str]) -> SchemaLibrary:
+    """The library without the examples that are, or hold, an excluded mention; triggers stay (see ``examples``)."""
+    if not exclude:
+        return library
+    return SchemaLibrary(
+        tuple(replace(type, examples=_untold(type.examples, exclude)) for type in library.entities),
+        tuple(replace(type, examples=_untold(type.examples, exclude)) for type in library.relations),
+        library.events,
+    )
 
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Example)
+
+
+def _untold(examples: tuple[E, ...], exclude: Collection[str]) -> tuple[E, ...]:
+    return tuple(example for example in examples if not tells(example, exclude))
 
 
 def _first(given: tuple[T, ...], found: tuple[T, ...], limit: int) -> tuple[T, ...]:
@@ -63,32 +103,22 @@ def _first(given: tuple[T, ...], found: tuple[T, ...], limit: int) -> tuple[T, .
     return given + tuple(item for item in found if item not in given)[: max(0, limit - len(given))]
 
 
-def _hinted_relation(relation: RelationType, fillers: dict[Slot, Counter[str]], library: SchemaLibrary) -> RelationType:
-    return replace(
-        relation,
-        head=relation.head or _hint((relation.name, "head"), fillers, library),
-        tail=relation.tail or _hint((relation.name, "tail"), fillers, library),
-    )
+def _hint(slot: Slot, fillers: dict[Slot, Counter[str]], library: SchemaLibrary, hints: HintRules) -> tuple[str, ...]:
+    return hint_types(fillers[slot], library, hints.threshold, hints.width) if slot in fillers else ()
 
 
-def _hinted_event(event: EventType, fillers: dict[Slot, Counter[str]], library: SchemaLibrary) -> EventType:
-    roles = (
-        replace(role, types=role.types or _hint((event.name, role.name), fillers, library)) for role in event.roles
-    )
-    return replace(event, roles=tuple(roles))
-
-
-def _hint(slot: Slot, fillers: dict[Slot, Counter[str]], library: SchemaLibrary) -> tuple[str, ...]:
-    return hint_types(fillers[slot], library, THRESHOLD, WIDTH) if slot in fillers else ()
-
-
-def _added(before: SchemaLibrary, after: SchemaLibrary) -> dict[str, int]:
-    counts = Counter({"types with new examples": 0, "examples": 0, "slots with new hints": 0})
-    for old, new in zip(before, after, strict=True):
-        counts["types with new examples"] += len(new.examples) > len(old.examples)
-        counts["examples"] += len(new.examples) - len(old.examples)
-        if isinstance(old, RelationType) and isinstance(new, RelationType):
-            counts["slots with new hints"] += (old.head != new.head) + (old.tail != new.tail)
-        if isinstance(old, EventType) and isinstance(new, EventType):
-            counts["slots with new hints"] += sum(a != b for a, b in zip(old.roles, new.roles, strict=True))
+def _added(before: SchemaLibrary, clean: SchemaLibrary, after: SchemaLibrary) -> dict[str, int]:
+    counts = Counter({"types with new examples": 0, "examples": 0, "examples left out": 0, "slots with new hints": 0})
+    for old, kept, new in zip(before, clean, after, strict=True):
+        counts["types with new examples"] += len(new.examples) > len(kept.examples)
+        counts["examples"] += len(new.examples) - len(kept.examples)
+        counts["examples left out"] += len(old.examples) - len(kept.examples)
+        counts["slots with new hints"] += sum(one != other for one, other in zip(_slots(old), _slots(new), strict=True))
     return dict(counts)
+
+
+def _slots(concept: Concept) -> list[tuple[str, ...]]:
+    """The type hints of each slot."""
+    if isinstance(concept, EntityType):
+        return []
+    return [concept.head, concept.tail] if isinstance(concept, RelationType) else [role.types for role in concept.roles]

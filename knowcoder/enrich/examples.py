@@ -10,6 +10,7 @@ from typing import TypeVar
 from knowcoder.corpus.sentence import Sentence
 
 Pair = tuple[str, str]
+Example = str | Pair
 E = TypeVar("E", str, Pair)
 
 
@@ -35,16 +36,21 @@ def most_frequent(sentences: Iterable[Sentence], limit: int, exclude: Collection
     events: dict[str, Counter[str]] = {}
     for sentence in sentences:
         for mention in sentence.entities:
-            if mention.text not in exclude:
+            if not tells(mention.text, exclude):
                 entities.setdefault(mention.type, Counter())[mention.text] += 1
         for relation in sentence.relations:
             pair = (relation.head.text, relation.tail.text)
-            if not any(text in exclude for text in pair):
+            if not tells(pair, exclude):
                 relations.setdefault(relation.type, Counter())[pair] += 1
         for event in sentence.events:
             if event.trigger:
                 events.setdefault(event.type, Counter())[event.trigger.text] += 1
     return Examples(_top(entities, limit), _top(relations, limit), _top(events, limit))
+
+
+def tells(example: Example, exclude: Collection[str]) -> bool:
+    """Whether an example is, or holds, one of the excluded mentions."""
+    return any(text in exclude for text in ((example,) if isinstance(example, str) else example))
 
 
 def mentions_of(sentences: Iterable[Sentence]) -> frozenset[str]:

@@ -54,7 +54,7 @@ def test_what_the_library_says_stays_and_comes_first() -> None:
     assert (has.head, has.tail) == (("firm",), ("city",))
     assert richer.events[0].examples == ("moved", "went")
     assert richer.events[0].roles[0].types == ("city",)
-    assert counts == {"types with new examples": 5, "examples": 6, "slots with new hints": 4}
+    assert counts == {"types with new examples": 5, "examples": 6, "examples left out": 0, "slots with new hints": 4}
     assert enrich(richer, [sentence("Bo", "Rome")], examples=2)[0] == richer
 
 
