@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,15 +17,28 @@ T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
 
 
-def read(path: str | Path, kind: type[T]) -> Iterator[T]:
-    """Yield the objects of a JSON Lines file, checked against a type.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A run of lines of a file: the byte where it begins, the number of its first line (from 1), and its lines."""
+
+    offset: int = 0
+    line: int = 1
+    lines: int | None = None
+
+
+WHOLE = Part()
+
+
+def read(path: str | Path, kind: type[T], part: Part = WHOLE) -> Iterator[T]:
+    """Yield the objects of a JSON Lines file, or of a part of it, checked against a type.
 
     Raises:
         DataError: a line is not JSON or does not have the fields of ``kind``; names file and line.
     """
     decoder = msgspec.json.Decoder(kind)
     with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
+        file.seek(part.offset)
+        for number, line in enumerate(islice(file, part.lines), part.line):
             if line.isspace():
                 continue
             try:
@@ -31,6 +46,22 @@ def read(path: str | Path, kind: type[T]) -> Iterator[T]:
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 begins = line[:80].decode(errors="replace").rstrip("\n")
                 raise DataError(f"{path}:{number}: {error}; the line begins {begins!r}") from error
+
+
+def parts(path: str | Path, lines: int) -> list[Part]:
+    """A file in parts of so many lines, the last one shorter; none where it is empty."""
+    found: list[Part] = []
+    offset = start = count = 0
+    with open(path, "rb") as file:
+        for line in file:
+            offset += len(line)
+            count += 1
+            if count == lines:
+                found.append(Part(start, len(found) * lines + 1, count))
+                start, count = offset, 0
+    if count:
+        found.append(Part(start, len(found) * lines + 1, count))
+    return found
 
 
 def write(path: str | Path, objects: Iterable[Any]) -> int:

@@ -53,7 +53,7 @@ def test_a_model_takes_the_place_of_the_small_one(tmp_path: Path) -> None:
 
 def test_the_real_recipe_trains_on_the_training_text_of_what_it_scores(tmp_path: Path) -> None:
     made = {stage.name: stage.config for stage in load("recipe=real", f"data_root={tmp_path}").stages}
-    assert made["following"].corpus == made["score"].gold == made["annotated"].output
+    assert made["following"].corpus == [made["score"].gold] == [made["annotated"].output]
     assert made["following"].split == "train"
     assert made["score"].split == "test"
     assert set(made["types"].benchmark) == {*made["annotated"].benchmark, *made["aligned"].benchmark}

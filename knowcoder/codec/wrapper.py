@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from knowcoder import jsonl
 from knowcoder.codec.released import SYSTEM
@@ -95,9 +95,16 @@ class Wrapper:
         prompts = self.prompt_ids_many([prompt for prompt, _ in pairs])
         return list(zip(prompts, self._completions([completion for _, completion in pairs]), strict=True))
 
-    def count(self, prompt: str, completion: str) -> int:
-        """Length in tokens of a sample as it is trained: wrapped prompt, completion and EOS."""
-        return len(self.prompt_ids(prompt)) + len(self.completion_ids(completion))
+    def lengths(self, pairs: Sequence[tuple[str, str]]) -> list[int]:
+        """Tokens of (prompt, completion) texts as they are trained: wrapped prompt, completion and EOS."""
+        around = len(self.before) + len(self.after) + (self.eos_id is not None)
+        unprompted = (self.bos_id is not None) + (self.eos_id is not None)
+        prompts = iter(self._encoded([f"{self.prefix}{prompt}{self.suffix}" for prompt, _ in pairs if prompt]))
+        completions = self._encoded([completion for _, completion in pairs])
+        return [
+            len(completion) + (len(next(prompts)) + around if prompt else unprompted)
+            for (prompt, _), completion in zip(pairs, completions, strict=True)
+        ]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of generated ids, special tokens left out."""
@@ -108,7 +115,10 @@ class Wrapper:
         return [ids + eos for ids in self._encode(texts)]
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        return [encoding.ids for encoding in self._encoded(texts)]
+
+    def _encoded(self, texts: Sequence[str]) -> list[Encoding]:
+        return self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
 
 
 def _as_text(tokenizer: Tokenizer) -> Tokenizer:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from knowcoder.codec.wrapper import Wrapper
 from knowcoder.samples.sample import Sample
 from knowcoder.schema.render import Style
 
-_BATCH = 2048
+_BATCH = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,40 +28,41 @@ class Draft:
 
 @dataclass(slots=True)
 class Budget:
-    """Counts tokens with the training tokenizer and keeps samples within ``max_length``."""
+    """Counts tokens with the training tokenizer and keeps samples within ``max_length``.
+
+    Attributes:
+        shortened: samples that were written shorter.
+        rejected: reason -> what it has kept out.
+    """
 
     wrapper: Wrapper
     max_length: int
     shortened: int = 0
-    rejected: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
 
     def fit(self, drafts: Iterator[Draft], style: Style) -> Iterator[Sample]:
-        """Yield the samples that fit, shortened where they must be; count the rest as rejected."""
-        batch: list[Draft] = []
-        for draft in drafts:
-            batch.append(draft)
-            if len(batch) == _BATCH:
-                yield from self._fit_batch(batch, style)
-                batch.clear()
-        yield from self._fit_batch(batch, style)
+        """Yield the samples that fit, shortened where they must be; count the others."""
+        while batch := list(islice(drafts, _BATCH)):
+            samples = [draft.write(draft.negatives, style) for draft in batch]
+            for draft, sample, length in zip(batch, samples, self.lengths(samples), strict=True):
+                fitting = sample if length <= self.max_length else self._shorten(draft, style)
+                if fitting is None:
+                    self.reject_long()
+                    continue
+                self.shortened += fitting is not sample
+                yield fitting
+
+    def reject_long(self) -> None:
+        """Count what does not fit in any form."""
+        self.rejected[f"longer than {self.max_length} tokens"] += 1
+
+    def lengths(self, samples: Iterable[Sample]) -> list[int]:
+        """Tokens of samples as they are trained: wrapped prompt, completion and end."""
+        return self.wrapper.lengths([(sample.prompt, sample.completion) for sample in samples])
 
     def length(self, sample: Sample) -> int:
-        """Tokens of a sample as it is trained: wrapped prompt, completion and end."""
-        return self.wrapper.count(sample.prompt, sample.completion)
-
-    def _fit_batch(self, drafts: list[Draft], style: Style) -> Iterator[Sample]:
-        samples = [draft.write(draft.negatives, style) for draft in drafts]
-        encoded = self.wrapper.encode_many([(sample.prompt, sample.completion) for sample in samples])
-        for draft, sample, (prompt, completion) in zip(drafts, samples, encoded, strict=True):
-            if len(prompt) + len(completion) <= self.max_length:
-                yield sample
-                continue
-            shorter = self._shorten(draft, style)
-            if shorter is None:
-                self.rejected += 1
-            else:
-                self.shortened += 1
-                yield shorter
+        """Tokens of one sample."""
+        return self.lengths([sample])[0]
 
     def _shorten(self, draft: Draft, style: Style) -> Sample | None:
         """The longest form that fits, or None."""

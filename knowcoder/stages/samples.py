@@ -8,29 +8,43 @@ from typing import Any
 
 from knowcoder import artefact, config, jsonl
 from knowcoder.errors import ConfigError
-from knowcoder.stages.shared import checked_inputs, progress, tokenizer_hash
+from knowcoder.stages.shared import checked_inputs, tokenizer_hash
 
 
 def samples(settings: config.SamplesConfig) -> None:
     """Build training samples within the token budget."""
-    from knowcoder.codec.wrapper import Wrapper
-    from knowcoder.samples.budget import Budget
-    from knowcoder.samples.build import build_samples
+    from knowcoder.samples.build import Builder
+    from knowcoder.samples.executors import run, slurm_script
+    from knowcoder.samples.export import export
+    from knowcoder.samples.plan import plan
+    from knowcoder.samples.shards import SAMPLES, Shards
 
     inputs = checked_inputs(settings)
-    with artefact.writing(settings.output, "samples", settings, inputs) as output:
-        budget = Budget(Wrapper.from_folder(settings.tokenizer, settings.wrapper), settings.max_length)  # type: ignore[arg-type]
-        built = progress(build_samples(settings, budget), "samples", "sample")
-        kept = jsonl.write(output.directory / "samples.jsonl", built)
-        output.manifest.counts = artefact.Counts(
-            kept + budget.rejected, kept, {f"longer than {settings.max_length} tokens": budget.rejected}
-        )
+    if settings.phase == "published" and settings.style.dialect != "released":
+        raise ConfigError("phase=published: those rows are in the released dialect; give style.dialect=released")
+    shards = Shards(Path(settings.output), plan(settings))
+    if settings.dry_run:
+        print(slurm_script(settings, shards))
+        return
+    builder = Builder(settings)
+    with artefact.working(settings.output, "samples", settings, inputs) as output:
+        run(settings, shards, builder)
+        account = shards.join()
+        rejected = sum(account.rejected.values())
+        export(output.directory / SAMPLES, settings.export, builder.wrapper)
+        output.manifest.counts = artefact.Counts(account.kept + rejected, account.kept, account.rejected)
         output.manifest.facts = {
             "tokenizer": tokenizer_hash(settings.tokenizer),
-            "card": {"style": asdict(settings.style), "wrapper": settings.wrapper, "max_length": settings.max_length},
-            "shortened": budget.shortened,
+            "card": {
+                "style": asdict(settings.style),
+                "wrapper": settings.wrapper,
+                "tagged": settings.phase == "refinement",
+                "max_length": settings.max_length,
+            },
+            "shortened": account.shortened,
         }
-    print(f"{settings.output}: {kept:,} samples, {budget.shortened:,} shortened, {budget.rejected:,} rejected")
+    shards.remove()
+    print(f"{settings.output}: {account.kept:,} samples, {account.shortened:,} shortened, {rejected:,} rejected")
 
 
 def pack(settings: config.PackConfig) -> None:

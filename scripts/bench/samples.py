@@ -1,38 +1,63 @@
 """How fast training samples are built, beside the least that any builder must do: write the finished strings as JSON.
 
-    python scripts/bench/samples.py
+    python scripts/bench/samples.py [DATA_ROOT] [--profile] [--processes]
 
-Following samples of the demonstration world, all four tasks, one process, without token counting.
+Following samples, one process: of CrossNER ai with all of its 14 classes where DATA_ROOT is given, of the demonstration
+world with all four tasks otherwise. Then the same within a token budget, beside the tokenizer alone on the same texts.
+--profile shows where the time goes; --processes compares two workers with two builds of half the text each.
 """
 
 from __future__ import annotations
 
+import argparse
+import cProfile
+import pstats
+import resource
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from measure import show, side_by_side, world
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from knowcoder import jsonl
-from knowcoder.samples.following import following_drafts
+from knowcoder import cli, jsonl
+from knowcoder.codec.wrapper import Wrapper
+from knowcoder.corpus.benchmark import read_benchmark, schema_of_all
+from knowcoder.samples.budget import Budget
+from knowcoder.samples.following import Recipe, following_drafts
 from knowcoder.samples.negatives import NegativeSampling
 from knowcoder.samples.sample import Sample
 from knowcoder.schema.concepts import TASKS
 from knowcoder.schema.render import Style
+from knowcoder.schema.source import library_of
 
 SENTENCES = 4000
+BENCHMARK = "crossner-ai"
 
 
-def main() -> None:
-    sentences, library, labels = world(SENTENCES)
+def main(arguments: Sequence[str] = ()) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data_root", nargs="?")
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--processes", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.processes:
+        two_processes()
+        return
+    sentences, recipe = crossner(options.data_root) if options.data_root else demonstration()
 
     def build() -> Iterator[Sample]:
-        for draft in following_drafts(sentences, labels, library, TASKS, NegativeSampling(), seed=1):
+        for draft in following_drafts(sentences, recipe):
             yield draft.write(draft.negatives, Style())
 
     finished = list(build())
     characters = sum(len(sample.prompt) + len(sample.completion) for sample in finished)
     print(f"{len(finished):,} samples of {characters / len(finished):,.0f} characters on average")
+    if options.profile:
+        profile(build)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "samples.jsonl"
         seconds = side_by_side(
@@ -43,7 +68,83 @@ def main() -> None:
             }
         )
     show(seconds, len(finished), "encode and write finished strings", "samples")
+    tokenizer = trained(finished)
+    texts = [text for sample in finished for text in (sample.prompt, sample.completion)]
+    wrapper = Wrapper.of("plain", tokenizer, 0, 0)
+
+    def within_budget() -> int:
+        return sum(1 for _ in Budget(wrapper, 100_000).fit(following_drafts(sentences, recipe), Style()))
+
+    seconds = side_by_side(
+        {
+            "tokenizer alone": lambda: tokenizer.encode_batch_fast(texts, add_special_tokens=False),
+            "build within a token budget": within_budget,
+        },
+        rounds=3,
+    )
+    show(seconds, len(finished), "tokenizer alone", "samples")
+    print(f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB of memory")
+
+
+def demonstration() -> tuple[list, Recipe]:
+    sentences, library, labels = world(SENTENCES)
+    return sentences, Recipe(library, labels, TASKS)
+
+
+def crossner(data_root: str) -> tuple[list, Recipe]:
+    corpus = read_benchmark(BENCHMARK, data_root)
+    library = library_of(schema_of_all([BENCHMARK], data_root))
+    sentences = [sentence for split in corpus.splits.values() for sentence in split]
+    return sentences, Recipe(library, corpus.labels, ("NER",), NegativeSampling(whole=1.0))
+
+
+def trained(samples: list[Sample]) -> Tokenizer:
+    """A tokenizer of the usual kind: byte-level BPE."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
+    texts = (sample.prompt for sample in samples[:500])
+    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=4096, show_progress=False))
+    return tokenizer
+
+
+def profile(build) -> None:
+    profiler = cProfile.Profile()
+    profiler.runcall(lambda: sum(1 for _ in build()))
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(20)
+
+
+def two_processes(rounds: int = 3) -> None:
+    """Seconds of two workers on one text beside two independent builds of half of it each, taking turns."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        cli.main(["world", f"output={folder}/world", "sentences=60000", "test_sentences=8"])
+        (folder / "small.yaml").write_text(
+            "{model_type: llama, hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2}"
+        )
+        words = [f"schema={folder}/world/schema", f"corpus={folder}/world/corpus"]
+        cli.main(["init", f"config={folder}/small.yaml", *words, "vocab_size=800", f"output={folder}/init"])
+        words += [f"tokenizer={folder}/init", "phase=following", "max_length=2048"]
+        best = {"two workers": float("inf"), "two builds of half each": float("inf")}
+        for number in range(rounds):
+            works = {
+                "two workers": [[*words, "workers=2", "shard=5000", f"output={folder}/{number}"]],
+                "two builds of half each": [
+                    [*words, "caps=30000", f"seed={seed}", f"output={folder}/{number}-{seed}"] for seed in (1, 2)
+                ],
+            }
+            for work, commands in works.items():
+                start = time.monotonic()
+                started = [
+                    subprocess.Popen(
+                        [sys.executable, "-m", "knowcoder.cli", "samples", *command], stderr=subprocess.DEVNULL
+                    )
+                    for command in commands
+                ]
+                if any([process.wait() for process in started]):
+                    sys.exit(f"{work}: a build failed")
+                best[work] = min(best[work], time.monotonic() - start)
+    show(best, 60_000, "two builds of half each", "sentences")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

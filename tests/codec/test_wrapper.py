@@ -35,7 +35,7 @@ def test_one_by_one_equals_many_at_once(tokenizer: Tokenizer, kind: str, prompt:
     wrapper = Wrapper.of(kind, tokenizer, 0, 1)  # type: ignore[arg-type]
     ids = (wrapper.prompt_ids(prompt), wrapper.completion_ids(completion))
     assert wrapper.encode_many([("other", "text"), (prompt, completion)])[1] == ids
-    assert wrapper.count(prompt, completion) == len(ids[0]) + len(ids[1])
+    assert wrapper.lengths([(prompt, completion)]) == [len(ids[0]) + len(ids[1])]
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from random import Random
 
 import pytest
 from hypothesis import given
@@ -17,7 +16,8 @@ from knowcoder.codec.parse import Offer, parse_answer
 from knowcoder.codec.wrapper import Wrapper
 from knowcoder.corpus.sentence import LabelSet
 from knowcoder.samples.budget import Budget, Draft
-from knowcoder.samples.following import following_drafts
+from knowcoder.samples.draw import Draw
+from knowcoder.samples.following import Form, Recipe, SampleTask, following_drafts
 from knowcoder.samples.negatives import NegativeSampling
 from knowcoder.samples.sample import Sample
 from knowcoder.samples.understanding import definition_samples, instance_drafts
@@ -43,16 +43,21 @@ def words() -> Wrapper:
     return Wrapper.of("plain", tokenizer, 1, 2)
 
 
-def built(max_length: int = 4000, sampling: NegativeSampling | None = None, seed: int = 1) -> list[Sample]:
-    drafts = following_drafts(WORLD.train, LABELS, LIBRARY, TASKS, sampling or NegativeSampling(), seed)
-    return list(Budget(words(), max_length).fit(drafts, STYLE))
+def recipe(
+    sampling: NegativeSampling | None = None, form: Form | None = None, tasks: Sequence[SampleTask] = TASKS
+) -> Recipe:
+    return Recipe(LIBRARY, LABELS, tasks, sampling or NegativeSampling(), form or Form(), "1")
+
+
+def built(made: Recipe | None = None, max_length: int = 4000) -> list[Sample]:
+    return list(Budget(words(), max_length).fit(following_drafts(WORLD.train, made or recipe()), STYLE))
 
 
 @given(st.integers(0, 6), st.integers(1, 30), st.floats(0, 2), st.integers(0, 1000))
 def test_negatives_are_other_classes_in_the_published_number(gold: int, others: int, rate: float, seed: int) -> None:
     names = [f"C{i}" for i in range(gold + others)]
     sampling = NegativeSampling(rate=rate, fully_negative=0.0)
-    kept, negatives = sampling.offer(names[:gold], names, Random(seed))
+    kept, negatives = sampling.offer(names[:gold], names, Draw(str(seed)))
     assert kept == names[:gold]
     assert not set(negatives) & set(kept)
     assert len(set(negatives)) == len(negatives)
@@ -60,18 +65,18 @@ def test_negatives_are_other_classes_in_the_published_number(gold: int, others: 
 
 
 def test_fully_negative_samples_offer_no_gold_and_answer_nothing() -> None:
-    samples = built(sampling=NegativeSampling(fully_negative=1.0))
+    samples = built(recipe(NegativeSampling(fully_negative=1.0)))
     assert {s.completion for s in samples if s.kind != "EAE"} == {"results = []"}
 
 
 def test_the_whole_label_set_is_offered_where_asked() -> None:
-    ner = [s for s in built(sampling=NegativeSampling(whole=1.0)) if s.kind == "NER"]
+    ner = [s for s in built(recipe(NegativeSampling(whole=1.0))) if s.kind == "NER"]
     assert all(f"class {name}(" in sample.prompt for sample in ner for name in LIBRARY.names("entity"))
 
 
 def test_answers_read_back_as_the_annotations() -> None:
     sentences = {sentence.id: sentence for sentence in WORLD.train}
-    for sample in built(sampling=NegativeSampling(fully_negative=0.0)):
+    for sample in built(recipe(NegativeSampling(fully_negative=0.0))):
         sentence, task = sentences[sample.id], sample.kind
         offer = Offer.of(LIBRARY, sentence.classes(task))  # type: ignore[arg-type]
         parsed = parse_answer(sample.completion, offer, task)  # type: ignore[arg-type]
@@ -87,12 +92,12 @@ def test_answers_read_back_as_the_annotations() -> None:
 
 
 def test_no_sample_is_longer_than_the_budget_and_none_loses_sentence_or_answer() -> None:
-    whole = {(s.id, s.kind): s for s in built(sampling=NegativeSampling(rate=9))}
+    whole = {(s.id, s.kind): s for s in built(recipe(NegativeSampling(rate=9)))}
     budget = Budget(words(), 110)
-    drafts = following_drafts(WORLD.train, LABELS, LIBRARY, TASKS, NegativeSampling(rate=9), 1)
+    drafts = following_drafts(WORLD.train, recipe(NegativeSampling(rate=9)))
     kept = list(budget.fit(drafts, STYLE))
     assert budget.shortened > 0
-    assert len(kept) + budget.rejected == len(whole)
+    assert len(kept) + budget.rejected.total() == len(whole)
     for sample in kept:
         full = whole[sample.id, sample.kind]
         assert budget.length(sample) <= 110
@@ -124,18 +129,18 @@ def test_what_goes_first_is_negatives_then_examples_then_descriptions() -> None:
 
 def test_what_does_not_fit_at_all_is_counted() -> None:
     budget = Budget(words(), 12)
-    drafts = following_drafts(WORLD.train, LABELS, LIBRARY, ["NER"], NegativeSampling(), 1)
+    drafts = following_drafts(WORLD.train, recipe(tasks=["NER"]))
     kept = list(budget.fit(drafts, STYLE))
-    assert len(kept) + budget.rejected == len(WORLD.train)
-    assert budget.rejected > 0
+    assert len(kept) + budget.rejected.total() == len(WORLD.train)
+    assert budget.rejected.total() > 0
 
 
 def test_every_concept_is_defined_once_per_pass() -> None:
     budget = Budget(words(), 150)
-    samples = list(definition_samples(LIBRARY, Style(), budget, passes=2, seed=1))
+    samples = [sample for key in "12" for sample in definition_samples(LIBRARY, Style(), budget, key)]
     code = "\n".join(sample.completion for sample in samples)
     assert all(sample.prompt == "" and budget.length(sample) <= 150 for sample in samples)
-    assert budget.rejected == 0
+    assert budget.rejected.total() == 0
     for name in (concept.name for concept in LIBRARY):
         assert code.count(f"class {name}(") >= 2
 
