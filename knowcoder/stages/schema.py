@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from knowcoder import artefact, config, jsonl
 from knowcoder.errors import DataError
-from knowcoder.stages.shared import checked_inputs, facts_of, in_words, need
+from knowcoder.stages.shared import checked_inputs, facts_of, in_words, need, progress
 
 if TYPE_CHECKING:
     from knowcoder.schema.library import SchemaLibrary
     from knowcoder.schema.source import SchemaSource
 
+_SHARDS = "shards"  # what was read of a dump so far; gone when the library is whole
 _SHOWN = 5  # renamed types named on the screen; the file has them all
 
 
@@ -30,8 +32,9 @@ def schema(settings: config.SchemaConfig) -> None:
         print(_shown(SchemaLibrary.load(settings.schema), settings.show))
         return
     need(settings, "output")
-    with artefact.writing(settings.output, "schema", settings, inputs) as output:
-        source = _read_source(settings)
+    make = artefact.working if settings.source == "wikidata" else artefact.writing
+    with make(settings.output, "schema", settings, inputs) as output:
+        source = _read_source(settings, output.directory)
         merge(source, *map(SchemaLibrary.load, settings.merge))
         library = source.library()
         if not library:
@@ -46,6 +49,7 @@ def schema(settings: config.SchemaConfig) -> None:
         rejected = Counter(reject.reason for reject in source.rejects)
         output.manifest.counts = artefact.Counts(source.read, source.read - rejected.total(), dict(rejected))
         output.manifest.facts = facts_of(library) | {"source": dict(source.counts)}
+        shutil.rmtree(output.directory / _SHARDS, ignore_errors=True)
     print(f"{settings.output}: {in_words(facts_of(library))} types")
     _report(source, Path(settings.output))
 
@@ -72,9 +76,9 @@ def _offered(library: SchemaLibrary, corpora: Iterable[str]) -> SchemaLibrary:
     return library.subset(name for offered in labels for name in offered.entities + offered.relations + offered.events)
 
 
-def _read_source(settings: config.SchemaConfig) -> SchemaSource:
+def _read_source(settings: config.SchemaConfig, output: Path) -> SchemaSource:
     from knowcoder.corpus.benchmark import schema_of_all
-    from knowcoder.schema import json_source, kgtk, python_source, wikidata
+    from knowcoder.schema import json_source, kgtk, python_source
     from knowcoder.schema.source import SchemaSource, statements
 
     if settings.benchmark:
@@ -82,11 +86,29 @@ def _read_source(settings: config.SchemaConfig) -> SchemaSource:
         return SchemaSource(concepts, statements(concepts))
     need(settings, "input")
     if settings.source == "python":
-        return SchemaSource(list(python_source.read_python_files(settings.input)))
+        return python_source.read_python_files(settings.input)
     if settings.source == "json":
         return json_source.read_json(settings.input)
-    read = kgtk.read_kgtk if settings.source == "kgtk" else wikidata.read_wikidata
-    return read(settings.input, settings.language)
+    if settings.source == "kgtk":
+        return kgtk.read_kgtk(settings.input, settings.language)
+    return _read_dump(settings, output)
+
+
+def _read_dump(settings: config.SchemaConfig, output: Path) -> SchemaSource:
+    from knowcoder.schema import wikidata
+    from knowcoder.schema.choice import Choice, read_ids, types_in_facts
+
+    choice = Choice(
+        read_ids(settings.ids) if settings.ids else None,
+        types_in_facts(settings.facts) if settings.facts else None,
+        settings.min_instances,
+        settings.min_role,
+    )
+    languages = (settings.language, *settings.other_languages)
+    shards = wikidata.digest(settings.input, output / _SHARDS, languages=languages, workers=settings.workers)
+    for _ in progress(shards, "dump", "blocks"):
+        pass
+    return wikidata.merge(settings.input, output, output / _SHARDS, choice)
 
 
 def _shown(library: SchemaLibrary, name: str) -> str:
