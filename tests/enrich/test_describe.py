@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
+import subprocess
+import sys
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -261,3 +266,37 @@ def test_the_stage_writes_no_key_and_says_what_it_did(
     assert manifest is not None
     assert manifest.facts["unanswered"] == {"an empty answer": 1}
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and b"s3cret" in p.read_bytes()]
+
+
+def test_a_killed_run_has_kept_what_was_answered_and_the_next_asks_only_for_the_rest(tmp_path: Path) -> None:
+    given_one = tmp_path / "schema"
+    given_one.mkdir()
+    MANY.save(given_one)
+    artefact.Manifest("schema", state="complete").save(given_one)
+    half, gate = len(MANY) // 2, threading.Event()
+    replies = itertools.count(1)
+
+    def reply(prompt: str, _: int) -> Reply:
+        if next(replies) > half:
+            gate.wait(30)
+        return text(f"It is {prompt.splitlines()[1]}.")
+
+    with serving(reply) as scripted:
+        command = [sys.executable, "-m", "knowcoder.cli", "enrich", f"schema={given_one}", f"output={tmp_path}/rich"]
+        command += [f"describe.url={scripted.url}", "describe.model=small", "describe.concurrency=4"]
+        run = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        answers = tmp_path / "rich.answers.jsonl"
+        for _ in range(600):
+            if answers.exists() and answers.read_bytes().count(b'"key"') >= half:
+                break
+            assert run.poll() is None
+            time.sleep(0.05)
+        run.kill()
+        run.wait()
+        gate.set()
+        assert not (tmp_path / "rich").exists()
+        before = len(scripted.asked)
+        assert half <= before <= half + 4
+        subprocess.run(command, check=True, capture_output=True)
+        assert len(scripted.asked) - before == len(MANY) - half
+    assert [c.description for c in SchemaLibrary.load(tmp_path / "rich")] == [f"It is Type: {c.name}." for c in MANY]
