@@ -42,7 +42,7 @@ VERBS: dict[str, Verb] = {
         "knowcoder corpus benchmark=[crossner-ai] input=data/crossner output=outputs/ai",
     ),
     "enrich": Verb(
-        "add examples and type hints from text to a schema",
+        "add examples, type hints and descriptions to a schema",
         "a richer schema library",
         "knowcoder enrich schema=outputs/schema corpus=outputs/corpus output=outputs/rich",
     ),
