@@ -92,6 +92,7 @@ class RelationKeys:
     tail_type: str = key("", "path of the entity type of the tail")
     pattern: str = key("", "regular expression that takes a relation in text apart into type, head and tail")
     qualifiers: str = key("", "path of roles and fillers beside the relation, which make it an event too")
+    quadruples: bool = key(False, "a list of four is head, tail, role and filler: it qualifies the relation of the two")
 
 
 @dataclass

@@ -16,7 +16,7 @@ from knowcoder.config.corpus import LayoutConfig
 from knowcoder.corpus.arguments import Said, arguments_of, qualifiers_of
 from knowcoder.corpus.labels import UNTYPED, Classes, EventClass
 from knowcoder.corpus.passage import Passage, passages_of
-from knowcoder.corpus.paths import Found, depth_of, items_at, value_at
+from knowcoder.corpus.paths import ITSELF, Found, depth_of, items_at, value_at
 from knowcoder.corpus.places import Placed, Places
 from knowcoder.corpus.reading import Reading, Unusable
 from knowcoder.corpus.records import Numbered
@@ -30,16 +30,19 @@ T = TypeVar("T")
 
 def tasks_of(layout: LayoutConfig) -> tuple[Task, ...]:
     """What files of a layout annotate."""
-    if layout.format in ("columns", "dialogue"):
-        return ("NER",)
-    found: list[Task] = []
-    if layout.entities.at or layout.records.tags or layout.records.markup == "types":
-        found.append("NER")
-    if layout.relations.at:
-        found.append("RE")
-    if layout.events.at:
-        found += ["ED", "EAE"]
-    return tuple(found)
+    return ("NER",) if layout.format in ("columns", "dialogue") else tuple(paths_of_tasks(layout))
+
+
+def paths_of_tasks(layout: LayoutConfig) -> dict[Task, str]:
+    """Where a record holds what it annotates for each task; the text itself, where its tags are the annotation."""
+    marked = ITSELF if layout.records.markup == "types" else ""
+    named: dict[Task, str] = {
+        "NER": layout.entities.at or layout.records.tags or marked,
+        "RE": layout.relations.at,
+        "ED": layout.events.at,
+        "EAE": layout.events.at,
+    }
+    return {task: path for task, path in named.items() if path}
 
 
 def annotated(
@@ -104,6 +107,8 @@ class _Document:
         """Put every annotation where it belongs, or reject it."""
         if not self.passages:
             return
+        for passage in self.passages:
+            passage.tasks |= self._said_tasks()
         keys, spans = self.layout, self.layout.spans
         self._add_marked()
         self._add_tagged()
@@ -111,12 +116,20 @@ class _Document:
         for item in items_at(self.record, keys.entities.at, depth):
             self._add_entity(item)
         depth = depth_of(keys.relations.type, keys.relations.head, keys.relations.tail)
-        for item in items_at(self.record, keys.relations.at, depth):
-            for relation in self._taken_apart(item):
-                self._add_relation(relation)
+        self._add_relations(
+            relation for item in items_at(self.record, keys.relations.at, depth) for relation in self._taken_apart(item)
+        )
         depth = depth_of(keys.events.type, keys.events.trigger, keys.events.arguments)
         for item in items_at(self.record, keys.events.at, depth):
             self._attempt(self._event, item)
+
+    def _said_tasks(self) -> set[Task]:
+        """What the record annotates: a list that it does not have says nothing, one that is empty says "none"."""
+        return {
+            task
+            for task, path in paths_of_tasks(self.layout).items()
+            if path == ITSELF or value_at(self.record, path.partition(".")[0]) is not None
+        }
 
     def _attempt(self, read: Callable[..., T], *item: Any) -> T | None:
         """What a method makes of an annotation, which is counted as kept; None where there is none, or a reject."""
@@ -215,15 +228,28 @@ class _Document:
             self._reject(Unusable("relation does not fit the pattern", item.value[:80]))
         yield from (item.within(match.groupdict()) for match in matches)
 
-    def _add_relation(self, item: Found) -> None:
-        """A relation; with qualifiers it is an event too."""
-        relation = self._attempt(self._relation, item)
-        qualifiers = list(qualifiers_of(item, self.layout.relations))
-        if relation is None:
-            for said in qualifiers:
-                self._reject(Unusable("qualifier of a rejected relation", said.role))
-        elif qualifiers:
-            self._attempt(self._qualified, item, relation, qualifiers)
+    def _add_relations(self, items: Iterable[Found]) -> None:
+        """Relations; one with qualifiers is an event too."""
+        keys = self.layout.relations
+        read: list[tuple[Found, tuple[Passage, Relation] | None, list[Said]]] = []
+        for item in items:
+            if keys.quadruples and isinstance(item.value, list) and len(item.value) == 4:
+                head, tail, role, filler = item.value
+                same = [
+                    own for each, _, own in reversed(read) if (each.get(keys.head), each.get(keys.tail)) == (head, tail)
+                ]
+                if same:
+                    same[0].append(Said(str(role), filler, item))
+                else:
+                    self._reject(Unusable("qualifier of no relation", str(item.value)[:80]))
+            else:
+                read.append((item, self._attempt(self._relation, item), list(qualifiers_of(item, keys))))
+        for item, relation, qualifiers in read:
+            if relation and qualifiers:
+                self._attempt(self._qualified, item, relation, qualifiers)
+            else:
+                for said in qualifiers:
+                    self._reject(Unusable("qualifier of a rejected relation", said.role))
 
     def _relation(self, item: Found) -> tuple[Passage, Relation] | None:
         keys, spans = self.layout.relations, self.layout.spans

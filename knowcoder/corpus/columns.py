@@ -36,7 +36,7 @@ def read_columns(path: str | Path, keys: ColumnKeys, classes: Classes, reading: 
             reading.texts_left_out += 1
             reading.reject(path, line + error.index, error.reason, error.value)
             continue
-        passage = Passage(keys.join.join(tokens))
+        passage = Passage(keys.join.join(tokens), tasks={"NER"})
         starts = _starts(tokens, len(keys.join))
         for kind, first, after in dict.fromkeys(spans):
             try:

@@ -38,6 +38,11 @@ class Locator:
                 return place, "exact" if len(places) == 1 else "ambiguous"
         return next(((place, "normalised") for place in self._normalised(name) if _apart(place, other)), None)
 
+    def nearest(self, name: str, first: int) -> Range | None:
+        """The place that begins nearest to ``first``."""
+        places = self._as_written(name) or self._normalised(name)
+        return min(places, key=lambda place: abs(place[0] - first), default=None)
+
     def _as_written(self, name: str) -> list[Range]:
         if name not in self._written:
             self._written[name] = list(dict.fromkeys(as_written(name, self.text)))

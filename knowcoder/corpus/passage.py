@@ -13,6 +13,7 @@ from knowcoder.corpus.locate import Locator
 from knowcoder.corpus.paths import items_at, value_at
 from knowcoder.corpus.reading import Unusable
 from knowcoder.corpus.sentence import Event, Mention, Relation
+from knowcoder.schema.concepts import Task
 
 Range = tuple[int, int]
 
@@ -26,6 +27,7 @@ class Passage:
         tokens: character range of each token; empty where offsets count characters.
         marked: the name and range of every piece that tags in the text mark.
         lost: something is said of it that stands nowhere in it.
+        tasks: what has been annotated.
         entities, relations: dictionaries to nothing, as sets that keep their order.
     """
 
@@ -33,6 +35,7 @@ class Passage:
     first: int = 0
     tokens: list[Range] = field(default_factory=list)
     marked: list[tuple[str, Range]] = field(default_factory=list)
+    tasks: set[Task] = field(default_factory=set)
     entities: dict[Mention, None] = field(default_factory=dict)
     relations: dict[Relation, None] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)

@@ -82,7 +82,7 @@ class Places:
         if not found.strip():
             raise Unusable("mention is blank", kind)
         if piece.text is not None and found != piece.text:
-            raise Unusable("another text at the offsets", f"{piece.text!r}, there: {found!r}")
+            return self._moved(piece.text, kind, passage, first)
         return passage, Mention(kind, found, first, after)
 
     def _characters(self, piece: Piece) -> tuple[Passage, tuple[int, int]]:
@@ -95,6 +95,15 @@ class Places:
         if number < 0 or not start < end <= self.starts[number] + len(self.passages[number]):
             raise Unusable("span outside one sentence", str(piece))
         return self.passages[number], self.passages[number].characters(start, end)
+
+    def _moved(self, name: str, kind: str, passage: Passage, first: int) -> Placed:
+        """A text that does not stand at its offsets: the place of it that is nearest in the same sentence."""
+        place = passage.locator.nearest(name, first)
+        if place is None:
+            there = passage.text[first : first + len(name)]
+            raise Unusable("another text at the offsets", f"{name!r}, there: {there!r}")
+        self.reading.sought["moved"] += 1
+        return passage, Mention(kind, passage.text[slice(*place)], *place)
 
     def _sought(self, name: str, kind: str, what: str, apart_from: Placed | None, near: Passage | None) -> Placed:
         """A text where it stands: equal entities and triggers one after the other, arguments at the first place."""

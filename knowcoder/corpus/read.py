@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from knowcoder.config.corpus import LayoutConfig
-from knowcoder.corpus.annotations import annotated, tasks_of
+from knowcoder.corpus.annotations import annotated
 from knowcoder.corpus.brat import layout_of_brat, read_document
 from knowcoder.corpus.columns import read_columns
 from knowcoder.corpus.dialogue import layout_of_dialogue, told_as_records
@@ -16,7 +16,7 @@ from knowcoder.corpus.passage import Passage
 from knowcoder.corpus.reading import Reading
 from knowcoder.corpus.records import Numbered, read_records
 from knowcoder.corpus.sentence import Mention, Sentence
-from knowcoder.schema.concepts import Task
+from knowcoder.schema.concepts import TASKS
 
 
 class About(TypedDict):
@@ -45,10 +45,10 @@ def read_file(
     """
     about: About = {"source": source, "split": split, "language": language, "reading": reading}
     if layout.format == "columns":
-        return _sentences(read_columns(path, layout.columns, classes, reading), ("NER",), about)
+        return _sentences(read_columns(path, layout.columns, classes, reading), about)
     if layout.format == "brat":
         layout = layout_of_brat(layout)
-        return _sentences(_documents(Path(path), layout, classes, reading), tasks_of(layout), about)
+        return _sentences(_documents(Path(path), layout, classes, reading), about)
     return read_rows(read_records(path, layout.records), path, layout, classes, **about)
 
 
@@ -67,7 +67,7 @@ def read_rows(
     about: About = {"source": source, "split": split, "language": language, "reading": reading}
     if layout.format == "dialogue":
         records, layout = told_as_records(records, layout.dialogue), layout_of_dialogue(layout)
-    return _sentences(annotated(records, path, layout, classes, reading), tasks_of(layout), about)
+    return _sentences(annotated(records, path, layout, classes, reading), about)
 
 
 def _documents(path: Path, layout: LayoutConfig, classes: Classes, reading: Reading) -> Iterator[Passage]:
@@ -75,14 +75,14 @@ def _documents(path: Path, layout: LayoutConfig, classes: Classes, reading: Read
         yield from annotated([(1, read_document(file))], file, layout, classes, reading)
 
 
-def _sentences(passages: Iterable[Passage], tasks: tuple[Task, ...], about: About) -> Iterator[Sentence]:
+def _sentences(passages: Iterable[Passage], about: About) -> Iterator[Sentence]:
     for number, passage in enumerate(passages, 1):
         yield Sentence(
             id=f"{about['source']}-{about['split']}-{number}",
             text=passage.text,
             source=about["source"],
-            tasks=tasks,
-            entities=tuple(passage.entities) if "NER" in tasks else _typed_arguments(passage),
+            tasks=tuple(task for task in TASKS if task in passage.tasks),
+            entities=tuple(passage.entities) if "NER" in passage.tasks else _typed_arguments(passage),
             relations=tuple(passage.relations),
             events=tuple(passage.events),
             language=about["language"],

@@ -41,21 +41,29 @@ class Label(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
 
 
 class RelationLabel(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What a relation label means; ``head`` and ``tail`` are entity labels of the data set, none for any entity."""
+    """What a relation label means; ``head`` and ``tail`` are entity labels of the data set, none for any entity.
+
+    ``examples`` are pairs of a head and a tail.
+    """
 
     name: str
     id: str = ""
     description: str = ""
+    examples: tuple[tuple[str, str], ...] = ()
     head: tuple[str, ...] = ()
     tail: tuple[str, ...] = ()
 
 
 class EventLabel(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What an event label means; ``roles``: label of the role -> entity labels that fill it, none for any entity."""
+    """What an event label means; ``roles``: label of the role -> entity labels that fill it, none for any entity.
+
+    ``examples`` are triggers.
+    """
 
     name: str
     id: str = ""
     description: str = ""
+    examples: tuple[str, ...] = ()
     roles: dict[str, tuple[str, ...]] = {}
 
 
@@ -175,10 +183,11 @@ def concepts_of(benchmark: Benchmark) -> list[Concept]:
         (parent,) = ids([label.parent]) if label.parent else (None,)
         concepts.append(EntityType(**_named(key, label), examples=label.examples, parent=parent))
     for key, relation in benchmark.relations.items():
-        concepts.append(RelationType(**_named(key, relation), head=ids(relation.head), tail=ids(relation.tail)))
+        head, tail = ids(relation.head), ids(relation.tail)
+        concepts.append(RelationType(**_named(key, relation), examples=relation.examples, head=head, tail=tail))
     for key, event in benchmark.events.items():
         roles = tuple(Role(name=role_name(role), types=ids(types)) for role, types in event.roles.items())
-        concepts.append(EventType(**_named(key, event), roles=roles))
+        concepts.append(EventType(**_named(key, event), examples=event.examples, roles=roles))
     return concepts
 
 

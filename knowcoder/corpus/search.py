@@ -11,7 +11,7 @@ from knowcoder.corpus.alignment import is_whole, places
 Range = tuple[int, int]
 """Start, and end, exclusive."""
 
-_DATE = re.compile(r"(\d\d?) (\w+) (\d{4})")
+_DATE = re.compile(r"(\d\d?) (\w*) (\d{4})")
 _SUFFIX = re.compile(r"\s*\([^()]*\)$")
 
 
@@ -54,10 +54,16 @@ def _fold_character(character: str) -> str:
 
 
 def _dates(name: str) -> Iterator[str]:
-    """Other spellings of "06 July 1975"; the first of January also stands for a year alone, as in Wikidata."""
+    """Other spellings of "06 July 1975", and of "00 July 1975" and "00  1975", which are months and years in Wikidata.
+
+    The first of January also stands for a year alone.
+    """
     if match := _DATE.fullmatch(name):
         day, month, year = match[1].lstrip("0"), match[2], match[3]
-        yield f"{day} {month} {year}"
-        yield f"{month} {day}, {year}"
-        if (day, month) == ("1", "January"):
+        if day and month:
+            yield f"{day} {month} {year}"
+            yield f"{month} {day}, {year}"
+        elif month:
+            yield f"{month} {year}"
+        if not month or (day, month) == ("1", "January"):
             yield year
