@@ -30,6 +30,9 @@ def enrich(settings: config.EnrichConfig) -> None:
     with artefact.writing(settings.output, "schema", settings, inputs) as output:
         sentences = load_split(settings.corpus, "train") if settings.corpus else []
         held_out = [(other, split) for other in settings.exclude for split in split_names(other) if split != "train"]
+        for other in settings.exclude:
+            if other not in dict(held_out):
+                raise ConfigError(f"exclude={other}: has neither dev nor test split, so it would keep nothing out")
         excluded = mentions_of(sentence for other, split in held_out for sentence in load_split(other, split))
         hints = HintRules(settings.hints.threshold, settings.hints.width)
         library = SchemaLibrary.load(settings.schema)

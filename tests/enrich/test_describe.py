@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowcoder import artefact, config, stages
+from knowcoder.corpus.reading import Corpus
 from knowcoder.enrich.describe import FAILURES_IN_A_ROW, LONGEST, Cache, clean, describe, prompt_of
 from knowcoder.enrich.server import Server, Unanswered, _retry_after
 from knowcoder.errors import ConfigError, ModelError
@@ -300,3 +301,14 @@ def test_a_killed_run_has_kept_what_was_answered_and_the_next_asks_only_for_the_
         subprocess.run(command, check=True, capture_output=True)
         assert len(scripted.asked) - before == len(MANY) - half
     assert [c.description for c in SchemaLibrary.load(tmp_path / "rich")] == [f"It is Type: {c.name}." for c in MANY]
+
+
+def test_a_corpus_that_would_keep_nothing_out_is_refused(tmp_path: Path) -> None:
+    for name, kind in (("schema", "schema"), ("corpus", "corpus")):
+        (tmp_path / name).mkdir()
+        artefact.Manifest(kind, state="complete").save(tmp_path / name)
+    LIBRARY.save(tmp_path / "schema")
+    Corpus({"train": []}, {}).save(tmp_path / "corpus")
+    words = [f"schema={tmp_path}/schema", f"corpus={tmp_path}/corpus", f"exclude=[{tmp_path}/corpus]"]
+    with pytest.raises(ConfigError, match="neither dev nor test split"):
+        stages.enrich(config.load("enrich", [*words, f"output={tmp_path}/rich"]))
