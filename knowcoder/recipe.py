@@ -6,7 +6,7 @@ choose between two values (``${if:CONDITION,A,B}``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def run(settings: config.RunConfig) -> None:
             manifest = artefact.read_manifest(folder)
         seconds[stage.name] = manifest.seconds if manifest else 0.0
     if seconds:
-        print(_ending(loaded.stages[-1], seconds))
+        print(_ending(loaded.stages, seconds))
 
 
 def _run_stage(verb: str, settings: Any, before: artefact.Manifest | None) -> None:
@@ -85,13 +85,13 @@ def _run_stage(verb: str, settings: Any, before: artefact.Manifest | None) -> No
     stage(settings)
 
 
-def _ending(last: Stage, seconds: dict[str, float]) -> str:
+def _ending(ran: Sequence[Stage], seconds: Mapping[str, float]) -> str:
     """Seconds per stage, then the scores and where they are."""
     width = max(map(len, seconds))
     lines = ["", *(f"{name:<{width}} {spent:8.1f} s" for name, spent in seconds.items())]
     lines.append(f"{'in all':<{width}} {sum(seconds.values()):8.1f} s")
-    if last.verb == "score":
-        lines += ["", stages.score_table(Path(last.config.output)), "", f"scores and report: {last.config.output}"]
+    for folder in (stage.config.output for stage in ran if stage.verb == "score"):
+        lines += ["", stages.score_table(Path(folder)), "", f"scores and report: {folder}"]
     return "\n".join(lines)
 
 

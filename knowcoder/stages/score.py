@@ -76,7 +76,19 @@ def score_table(directory: Path) -> str:
         cells = (f"  {_percent(by_group[name]['f1']) if name in by_group else '':>{len(name)}}" for name in groups)
         lines.append(f"{system:<{width}}  {task:<4} " + " ".join(map(_percent, numbers)) + "".join(cells))
     shown = {task: Shown(**counts) for task, counts in metrics["shown_as_examples"].items()}
-    return "\n".join([*lines, f"{SHOWN}: {_by_task(shown)}"])
+    return "\n".join([*lines, *_by_source(*next(iter(systems.items()))), f"{SHOWN}: {_by_task(shown)}"])
+
+
+def _by_source(system: str, made: Mapping[str, Any]) -> list[str]:
+    """Strict F1 of the headline system on each data set, a line per task; none where there is but one data set."""
+    by_task = {task: found["by_source"] for task, found in made["tasks"].items()}
+    if len({source for found in by_task.values() for source in found}) < 2:
+        return []
+    return [
+        f"{system}, F1 by source: {task} "
+        + ", ".join(f"{source} {100 * counts['f1']:.1f}" for source, counts in found.items())
+        for task, found in by_task.items()
+    ]
 
 
 def _by_task(shown: Mapping[Any, Shown]) -> str:
