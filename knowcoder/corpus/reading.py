@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -137,7 +137,12 @@ def split_names(directory: str | Path) -> list[str]:
 
 
 def load_split(directory: str | Path, split: str) -> list[Sentence]:
-    """Read one split of a saved corpus.
+    """One split of a saved corpus, in memory; see ``read_split``."""
+    return list(read_split(directory, split))
+
+
+def read_split(directory: str | Path, split: str) -> Iterator[Sentence]:
+    """One split of a saved corpus, a sentence at a time.
 
     Raises:
         ArtefactError: the corpus has no such split.
@@ -147,7 +152,7 @@ def load_split(directory: str | Path, split: str) -> list[Sentence]:
     if not path.exists():
         have = ", ".join(split_names(directory)) or "none"
         raise ArtefactError(f"{directory}: no split {split!r} in this corpus; it has: {have}")
-    return list(jsonl.read(path, Sentence))
+    return jsonl.read(path, Sentence)
 
 
 def load_labels(directory: str | Path) -> dict[str, LabelSet]:
