@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from knowcoder.corpus.sentence import Sentence
-from knowcoder.enrich.examples import Example, most_frequent, tells
+from knowcoder.enrich.examples import Example, ExampleCounts, tells
 from knowcoder.enrich.type_hints import Slot, count_fillers, hint_types
 from knowcoder.schema.concepts import Concept, EntityType, RelationType
 from knowcoder.schema.library import SchemaLibrary
@@ -34,7 +34,7 @@ def enrich(
     exclude: Collection[str] = frozenset(),
     hints: HintRules | None = None,
 ) -> tuple[SchemaLibrary, dict[str, int]]:
-    """Add examples and type hints; what the library says already stays and comes first.
+    """Add examples and type hints; what the library says already stays and comes first. Sentences are read once.
 
     Args:
         examples: examples per type, at most, those of the library included.
@@ -44,9 +44,11 @@ def enrich(
     Returns:
         The richer library, and how many examples and hints were added to how many types.
     """
-    sentences = list(sentences)
-    found = most_frequent(sentences, examples, exclude)
-    fillers = count_fillers(sentences)
+    mentions, fillers = ExampleCounts(exclude), dict[Slot, Counter[str]]()
+    for sentence in sentences:
+        mentions.add(sentence)
+        count_fillers(sentence, fillers)
+    found = mentions.top(examples)
     hints = hints or HintRules()
 
     def hinted(name: str, slot: str, given: tuple[str, ...]) -> tuple[str, ...]:

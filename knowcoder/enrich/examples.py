@@ -23,29 +23,36 @@ class Examples:
     events: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def most_frequent(sentences: Iterable[Sentence], limit: int, exclude: Collection[str] = frozenset()) -> Examples:
-    """The most frequent mentions of entity types, argument pairs of relations and triggers of events.
+class ExampleCounts:
+    """How often entity types have each mention, relations each pair of arguments, events each trigger.
 
     Args:
-        limit: examples per type, at most. Among equally frequent ones the alphabet decides.
         exclude: mentions that must become no example, nor part of one, because a test asks for them. Triggers
             are words of the language rather than answers that could leak, and stay.
     """
-    entities: dict[str, Counter[str]] = {}
-    relations: dict[str, Counter[Pair]] = {}
-    events: dict[str, Counter[str]] = {}
-    for sentence in sentences:
+
+    def __init__(self, exclude: Collection[str] = frozenset()) -> None:
+        self._exclude = exclude
+        self._entities: dict[str, Counter[str]] = {}
+        self._relations: dict[str, Counter[Pair]] = {}
+        self._events: dict[str, Counter[str]] = {}
+
+    def add(self, sentence: Sentence) -> None:
+        """Count what is annotated in a sentence."""
         for mention in sentence.entities:
-            if not tells(mention.text, exclude):
-                entities.setdefault(mention.type, Counter())[mention.text] += 1
+            if not tells(mention.text, self._exclude):
+                self._entities.setdefault(mention.type, Counter())[mention.text] += 1
         for relation in sentence.relations:
             pair = (relation.head.text, relation.tail.text)
-            if not tells(pair, exclude):
-                relations.setdefault(relation.type, Counter())[pair] += 1
+            if not tells(pair, self._exclude):
+                self._relations.setdefault(relation.type, Counter())[pair] += 1
         for event in sentence.events:
             if event.trigger:
-                events.setdefault(event.type, Counter())[event.trigger.text] += 1
-    return Examples(_top(entities, limit), _top(relations, limit), _top(events, limit))
+                self._events.setdefault(event.type, Counter())[event.trigger.text] += 1
+
+    def top(self, limit: int) -> Examples:
+        """The most frequent of each type; among equally frequent ones the alphabet decides."""
+        return Examples(_top(self._entities, limit), _top(self._relations, limit), _top(self._events, limit))
 
 
 def tells(example: Example, exclude: Collection[str]) -> bool:

@@ -18,21 +18,18 @@ Slot = tuple[str, str]
 UNTYPED = "Entity"
 
 
-def count_fillers(sentences: Iterable[Sentence]) -> dict[Slot, Counter[str]]:
-    """How often each slot is filled by a mention of each type (class names)."""
-    counts: dict[Slot, Counter[str]] = {}
+def count_fillers(sentence: Sentence, counts: dict[Slot, Counter[str]]) -> None:
+    """Count how often each slot is filled by a mention of each type (class names)."""
 
     def add(type: str, slot: str, mention: Mention) -> None:
         counts.setdefault((type, slot), Counter())[mention.type] += 1
 
-    for sentence in sentences:
-        for relation in sentence.relations:
-            add(relation.type, "head", relation.head)
-            add(relation.type, "tail", relation.tail)
-        for event in sentence.events:
-            for argument in event.arguments:
-                add(event.type, argument.role, argument.mention)
-    return counts
+    for relation in sentence.relations:
+        add(relation.type, "head", relation.head)
+        add(relation.type, "tail", relation.tail)
+    for event in sentence.events:
+        for argument in event.arguments:
+            add(event.type, argument.role, argument.mention)
 
 
 def hint_types(fillers: Counter[str], library: SchemaLibrary, threshold: float, width: int) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def enrich(settings: config.EnrichConfig) -> None:
     """Add examples and type hints from annotated text, and descriptions by a language model, to a library."""
-    from knowcoder.corpus.reading import load_split, split_names
+    from knowcoder.corpus.reading import read_split, split_names
     from knowcoder.enrich.enrich import HintRules
     from knowcoder.enrich.enrich import enrich as enrich_library
     from knowcoder.enrich.examples import mentions_of
@@ -28,12 +28,12 @@ def enrich(settings: config.EnrichConfig) -> None:
     if settings.describe.url and not settings.describe.model:
         raise ConfigError("missing describe.model=")
     with artefact.writing(settings.output, "schema", settings, inputs) as output:
-        sentences = load_split(settings.corpus, "train") if settings.corpus else []
+        sentences = read_split(settings.corpus, "train") if settings.corpus else iter(())
         held_out = [(other, split) for other in settings.exclude for split in split_names(other) if split != "train"]
         for other in settings.exclude:
             if other not in dict(held_out):
                 raise ConfigError(f"exclude={other}: has neither dev nor test split, so it would keep nothing out")
-        excluded = mentions_of(sentence for other, split in held_out for sentence in load_split(other, split))
+        excluded = mentions_of(sentence for other, split in held_out for sentence in read_split(other, split))
         hints = HintRules(settings.hints.threshold, settings.hints.width)
         library = SchemaLibrary.load(settings.schema)
         library, counts = enrich_library(library, sentences, settings.examples, excluded, hints)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from knowcoder.corpus.sentence import Argument, Event, Mention, Relation, Sentence
 from knowcoder.enrich.enrich import enrich
-from knowcoder.enrich.examples import mentions_of, most_frequent
+from knowcoder.enrich.examples import ExampleCounts, mentions_of
 from knowcoder.enrich.type_hints import hint_types
 from knowcoder.schema.concepts import EntityType, EventType, RelationType, Role
 from knowcoder.schema.library import SchemaLibrary
@@ -41,7 +41,10 @@ def sentence(*names: str, relation: str = "In") -> Sentence:
 
 def test_the_most_frequent_come_first_and_the_excluded_not_at_all() -> None:
     text = [sentence("Bo", "Rome"), sentence("Al", "Rome"), sentence("Al", "Oslo"), sentence("Cy", "Test")]
-    found = most_frequent(text, limit=2, exclude=mentions_of([text[3]]))
+    counts = ExampleCounts(exclude=mentions_of([text[3]]))
+    for one in text:
+        counts.add(one)
+    found = counts.top(2)
     assert found.entities == {"City": ("Rome", "Oslo"), "Man": ("Al", "Bo")}
     assert found.relations == {"In": (("Al", "Oslo"), ("Al", "Rome"))}
     assert found.events == {"Move": ("went",)}
