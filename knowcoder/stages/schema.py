@@ -118,4 +118,4 @@ def _shown(library: SchemaLibrary, name: str) -> str:
 
     concept = library.by_name(name)
     path = [library.by_id(id).name for id in reversed(library.ancestors(concept.id))]
-    return f"# {' > '.join([*path, name])}    id {concept.id}\n{definitions([name], library, Style())}"
+    return f"# {' > '.join([*path, name])}    id {concept.id}\n{definitions([name], library, Style(methods=True))}"
