@@ -21,6 +21,7 @@ def enrich(settings: config.EnrichConfig) -> None:
     from knowcoder.enrich.enrich import enrich as enrich_library
     from knowcoder.enrich.examples import mentions_of
     from knowcoder.schema.library import SchemaLibrary
+    from knowcoder.schema.package import write_package
 
     inputs = checked_inputs(settings)
     if not (settings.corpus or settings.describe.url):
@@ -43,6 +44,7 @@ def enrich(settings: config.EnrichConfig) -> None:
             counts["without an answer"] = described.failed.total()
             output.manifest.facts["unanswered"] = dict(described.failed)
         library.save(output.directory)
+        write_package(library, output.directory)
         output.manifest.facts |= facts_of(library) | {"added": counts}
     print(f"{settings.output}: {in_words(counts)}")
 
