@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-import knowcoder
 from knowcoder import cli, config
+from tests.documentation import LANGUAGES, PAGES, ROOT, blocks, outside_blocks
+from tests.documentation import commands as commands_of
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 STARTS = {
     "knowcoder": [],
     "scripts/quickstart.sh": ["run", "recipe=demo"],
@@ -31,9 +30,10 @@ STARTS = {
 def commands() -> Iterator[tuple[str, list[str]]]:
     """Every command of ours in the documentation: where it stands, and verb and words as `knowcoder` takes them."""
     for path in PAGES:
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            if re.match(r"    +(?:[A-Z_]+=\S+ )*(?:knowcoder |bash |sbatch )", line):
-                yield from _command(f"{path.relative_to(ROOT)}:{number}", line)
+        for block in (block for block in blocks(path) if block.language in ("bash", "text")):
+            for number, line in enumerate(commands_of(block.code)):
+                if re.match(r"(?:[A-Z_]+=\S+ )*(?:knowcoder |bash |sbatch )", line):
+                    yield from _command(f"{path.relative_to(ROOT)}:{block.line}, command {number}", line)
     for name, verb in cli.VERBS.items():
         yield from _command(f"example of {name}", verb.example)
     for recipe in sorted((ROOT / "configs" / "recipe").glob("*.yaml")):
@@ -62,6 +62,14 @@ def load(path: Path) -> Any:
     return module
 
 
+def test_blocks_are_fenced_and_say_what_they_are() -> None:
+    for path in PAGES:
+        assert {block.language for block in blocks(path)} <= LANGUAGES, path
+        rest = outside_blocks(path)
+        assert "```" not in rest, f"{path}: a block without a language, or not closed"
+        assert not re.search(r"^(    |\t)+(knowcoder|bash|python) ", rest, re.MULTILINE), f"{path}: run by nobody"
+
+
 def test_all_verbs_are_shown() -> None:
     assert {words[0] for words in COMMANDS.values()} >= cli.VERBS.keys()
 
@@ -87,23 +95,14 @@ def test_links_lead_to_files() -> None:
             assert target in made or (path.parent / target).is_file(), f"{path.name}: {target}"
 
 
-def test_programs_compile_and_their_imports_exist() -> None:
-    programs = [code for path in PAGES for code in re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)]
-    assert programs
-    for code in programs:
-        compile(code, "documentation", "exec")
-        for names in re.findall(r"^from knowcoder import (.*)$", code, re.MULTILINE):
-            assert {name.strip() for name in names.split(",")} <= set(knowcoder.__all__)
-
-
 def test_json_examples_are_what_the_readers_take(tmp_path: Path) -> None:
     from knowcoder import jsonl
     from knowcoder.corpus.sentence import Sentence
     from knowcoder.samples.sample import Sample
     from knowcoder.schema.concepts import EntityType, EventType, RelationType
 
-    text = (ROOT / "docs/reference/formats.md").read_text()
-    lines = [line for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    shown = [block for block in blocks(ROOT / "docs/reference/formats.md") if block.language == "json"]
+    lines = [line for block in shown for line in block.code.splitlines()]
     kinds = (EntityType, RelationType, EventType, Sentence, Sample)
     for line, kind in zip(lines, kinds, strict=True):
         (tmp_path / "one.jsonl").write_text(line + "\n")
