@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
-from typing import Literal, TypeAlias
+from itertools import count, zip_longest
+from typing import Literal, TypeAlias, cast
 
 from knowcoder.errors import DataError
-from knowcoder.schema.concepts import Concept, EventType, RelationType
-from knowcoder.schema.library import KINDS, Kind, SchemaLibrary, hints, kind_of
+from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType
+from knowcoder.schema.library import SchemaLibrary, hints, kind_of
 
 BASES = {"entity": "Entity", "relation": "Relation", "event": "Event"}
+_ROOTS: dict[type, str] = {EntityType: "Entity", RelationType: "Relation", EventType: "Event"}
 MODULES = {"entity": "Entities", "relation": "Relations", "event": "Events"}  # as in the published library
 INDENT = "    "
 
@@ -60,6 +61,8 @@ def quote(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Text with every run of white space as one space: descriptions are single lines."""
+    if text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " ":
+        return text  # no other white space is printable
     return " ".join(text.split())
 
 
@@ -96,7 +99,6 @@ class Renderer:
     def __init__(self, library: SchemaLibrary, style: Style, roles: bool = True) -> None:
         self.library, self.style, self.roles = library, style, roles
         self._hinted = style.hints and roles
-        self._kinds: dict[str, Kind] = {}
         self._chains: dict[str, tuple[str, ...]] = {}
         self._helpers: dict[str, tuple[str, ...]] = {}
         self._codes: dict[tuple[str, str], str] = {}
@@ -111,9 +113,11 @@ class Renderer:
 
     def parts(self, names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
         """Base classes, names of the types to import, and blocks of code, from which definitions are put together."""
-        offered = dict.fromkeys(names)
-        helpers = [helper for name in offered for helper in self.helpers(name) if helper not in offered]
-        extra = list(dict.fromkeys(helpers)) if helpers else helpers
+        offered = {name: self.library.by_name(name) for name in names}
+        extra: list[str] = []
+        if self._hinted:
+            helpers = (helper for name, concept in offered.items() for helper in self._helpers_of(name, concept))
+            extra = [name for name in dict.fromkeys(helpers) if name not in offered]
         imported: list[str] = []
         if self.style.parents == "import":
             parents = [chain[0] for name in offered if (chain := self.chain(name))]
@@ -123,44 +127,57 @@ class Renderer:
             # From the root down, so that lines of one family stand together.
             above = (ancestor for name in [*extra, *offered] for ancestor in reversed(self.chain(name)))
             extra = [name for name in dict.fromkeys([*above, *extra]) if name not in offered]
-        printed = {**dict.fromkeys(extra), **offered, **dict.fromkeys(imported)} if extra or imported else offered
-        kinds = {name: self._kind(name) for name in printed}
+        printed = offered
+        if extra or imported:
+            printed = {name: self.library.by_name(name) for name in extra} | offered
+            printed |= {name: self.library.by_name(name) for name in imported}
         blocks: list[str] = []
-        done: set[str] = set(imported)
         lines: list[str] = []  # bare helper classes stand line by line, without blank lines
-
-        def emit(name: str, parent: str | None) -> None:
-            if parent is not None and parent not in done:
-                emit(parent, self._nearest(parent, printed))
-            done.add(name)
-            base = parent or BASES[kinds[name]]
-            if name in offered:
-                flush()
-                blocks.append(self.class_code(name, base))
-            else:
+        for name, base in self._in_order(printed, frozenset(imported)).items():
+            if name not in offered:
                 lines.append(f"class {name}({base}): ...")
-
-        def flush() -> None:
+                continue
             if lines:
                 blocks.append("\n".join(lines))
                 lines.clear()
+            blocks.append(self._codes.get((name, base)) or self.class_code(name, base))
+        if lines:
+            blocks.append("\n".join(lines))
+        return self._bases(printed), imported, blocks
 
-        for name in [name for kind in KINDS for name in printed if kinds[name] == kind]:
-            if name not in done:
-                emit(name, self._nearest(name, printed))
-        flush()
-        return self._bases(kinds), imported, blocks
+    def _in_order(self, printed: Mapping[str, Concept], imported: Collection[str]) -> dict[str, str]:
+        """The classes to define with their bases: entities, relations, events, and each after its base."""
+        order: dict[str, str] = {}
+        given = set(map(type, printed.values()))
+        for kind, root in _ROOTS.items():
+            if kind not in given:
+                continue
+            for name, concept in printed.items():
+                if type(concept) is not kind or name in order or name in imported:
+                    continue
+                base = self._nearest(name, concept, printed)
+                if base is None:
+                    order[name] = root
+                    continue
+                if base not in order:
+                    for ancestor in reversed(self.chain(name)):
+                        if ancestor in printed and ancestor not in order and ancestor not in imported:
+                            order[ancestor] = self._nearest(ancestor, printed[ancestor], printed) or root
+                order[name] = base
+        return order
 
-    def _kind(self, name: str) -> Kind:
-        found = self._kinds.get(name)
-        if found is None:
-            found = self._kinds[name] = kind_of(self.library.by_name(name))
-        return found
-
-    def _nearest(self, name: str, printed: Collection[str]) -> str | None:
+    def _nearest(self, name: str, concept: Concept, printed: Container[str]) -> str | None:
         """The nearest ancestor that is printed."""
+        if concept.parent is None:
+            return None
         chain = self._chains.get(name)
-        for ancestor in self.chain(name) if chain is None else chain:
+        if chain is None:
+            if isinstance(concept, EntityType):
+                parent = self.library.by_id(concept.parent).name
+                if parent in printed:  # mostly so when a whole library is written, where the chain is not needed
+                    return parent
+            chain = self.chain(name)
+        for ancestor in chain:
             if ancestor in printed:
                 return ancestor
         return None
@@ -170,19 +187,22 @@ class Renderer:
         code = self._codes.get((name, base))
         if code is None:
             concept = self.library.by_name(name)
-            said, methods = [*self._docstring(concept, base), *self._fields(concept)], self._methods(concept)
-            body = said + methods if said else methods[1:]
-            code = "\n".join([f"class {name}({base}):", *body]) if body else f"class {name}({base}): ..."
-            self._codes[name, base] = code
+            said = self._docstring(concept, base)
+            if not isinstance(concept, EntityType):
+                said += "".join(f"\n{line}" for line in self._fields(concept))
+            if concept.rules and self.style.methods:
+                methods = "\n".join(self._methods(concept))
+                said += f"\n{methods}" if said else methods
+            code = self._codes[name, base] = f"class {name}({base}):{said or ' ...'}"
         return code
 
-    def helpers(self, name: str) -> tuple[str, ...]:
-        """Names of the entity classes that the printed type hints of a class name."""
+    def _helpers_of(self, name: str, concept: Concept) -> tuple[str, ...]:
+        """Names of the entity classes that the type hints of a class name."""
+        if isinstance(concept, EntityType):
+            return ()
         found = self._helpers.get(name)
         if found is None:
-            concept = self.library.by_name(name)
-            found = tuple(self.library.by_id(id).name for id in hints(concept)) if self._hinted else ()
-            self._helpers[name] = found
+            found = self._helpers[name] = tuple(self.library.by_id(id).name for id in hints(concept))
         return found
 
     def chain(self, name: str) -> tuple[str, ...]:
@@ -219,35 +239,39 @@ class Renderer:
             self._arguments[type_name, types] = found
         return found
 
-    def _bases(self, kinds: Mapping[str, str]) -> list[str]:
-        """The base classes that types of these kinds need."""
-        found = set(kinds.values())
-        if "relation" in found or ("event" in found and self.roles):
-            found.add("entity")  # answers may name a mention by the base class
-        bases = [BASES[kind] for kind in KINDS if kind in found]
+    def _bases(self, printed: Mapping[str, Concept]) -> list[str]:
+        """The base classes that types need."""
+        types: set[type] = set(map(type, printed.values()))
+        if RelationType in types or (EventType in types and self.roles):
+            types.add(EntityType)  # answers may name a mention by the base class
+        bases = [base for kind, base in _ROOTS.items() if kind in types]
         for base in bases:
-            if base in kinds:
+            if base in printed:
                 raise DataError(f"the class {base!r} hides the base class of the same name; rename it in the library")
         return bases
 
-    def _docstring(self, concept: Concept, base: str) -> list[str]:
-        description = one_line(concept.description) if self.style.descriptions else ""
-        lines: list[str] = []
-        if self.style.descriptions and concept.parent is not None:
-            ancestors = [self.library.by_id(id).name for id in self.library.ancestors(concept.id)]
-            path = ancestors[: ancestors.index(base)] if base in ancestors else ancestors
-            if path:
-                lines.append("Parents: " + ", ".join(path))
+    def _docstring(self, concept: Concept, base: str) -> str:
+        """The docstring with the line break before it, or nothing."""
+        description = path = ""
+        if self.style.descriptions:
+            description = one_line(concept.description)
+            path = self._path(concept, base)
         examples = list_examples(concept.examples[: self.style.examples])
+        lines = f"\n{INDENT}Parents: {path}" if path else ""
         if examples or "Examples:" in description:  # an empty list says that the word belongs to the description
-            lines.append(f"Examples: {examples}".rstrip())
-        if not lines:
-            return [f'{INDENT}"""{_in_docstring(description)}"""'] if description else []
-        return [
-            f'{INDENT}"""{_in_docstring(description, last=False)}',
-            *(f"{INDENT}{_in_docstring(line, last=False)}" for line in lines),
-            f'{INDENT}"""',
-        ]
+            lines += (
+                f"\n{INDENT}Examples: {_in_docstring(examples, last=False)}" if examples else f"\n{INDENT}Examples:"
+            )
+        if lines:
+            return f'\n{INDENT}"""{_in_docstring(description, last=False)}{lines}\n{INDENT}"""'
+        return f'\n{INDENT}"""{_in_docstring(description)}"""' if description else ""
+
+    def _path(self, concept: Concept, base: str) -> str:
+        """The ancestors between a class and its base, nearest first."""
+        if concept.parent is None or self.library.by_id(concept.parent).name == base:
+            return ""
+        ancestors = [self.library.by_id(id).name for id in self.library.ancestors(concept.id)]
+        return ", ".join(ancestors[: ancestors.index(base)] if base in ancestors else ancestors)
 
     def _fields(self, concept: Concept) -> list[str]:
         if isinstance(concept, RelationType):
@@ -267,8 +291,6 @@ class Renderer:
         return ["from knowcoder.schema import rules"] if called else []
 
     def _methods(self, concept: Concept) -> list[str]:
-        if not (self.style.methods and concept.rules):
-            return []
         events = self.library.events if isinstance(concept, EventType) else ()
         taken = {role.name for event in events for role in event.roles}  # a role is a field, which may be inherited
         lines: list[str] = []
@@ -295,8 +317,9 @@ class Renderer:
             slots = ((concept.head, ancestor.head), (concept.tail, ancestor.tail))
             return all(self._covers(wide, narrow) for narrow, wide in slots)
         if isinstance(concept, EventType) and isinstance(ancestor, EventType):
-            types = {role.name: set(role.types) for role in ancestor.roles}
-            return all(types.get(role.name, set(role.types)) == set(role.types) for role in concept.roles)
+            # Fields are inherited, the ancestor's first: a class cannot do without a role of its base.
+            pairs = zip_longest(ancestor.roles, concept.roles[: len(ancestor.roles)])
+            return all(own and (own.name, set(own.types)) == (role.name, set(role.types)) for role, own in pairs)
         return True
 
     def _covers(self, wide: tuple[str, ...], narrow: tuple[str, ...]) -> bool:
@@ -321,10 +344,26 @@ def by_module(names: Iterable[str], library: SchemaLibrary) -> dict[str, list[st
     return {module: listed for module, listed in found.items() if listed}
 
 
-def list_examples(examples: Iterable[str] | Iterable[Pair]) -> str:
+def list_examples(examples: Sequence[str] | Sequence[Pair]) -> str:
     """Examples on one line: ``Ada, London`` or ``(Ada, London), (Bo, Cork)``; quoted where a comma would mislead."""
+    words = cast(Sequence[str], examples) if examples and isinstance(examples[0], str) else ()
+    if words and _needs_no_quotes(line := ", ".join(words), len(words)):
+        return line
     return ", ".join(
         _example(item) if isinstance(item, str) else f"({_example(item[0])}, {_example(item[1])})" for item in examples
+    )
+
+
+def _needs_no_quotes(line: str, count: int) -> bool:
+    """Whether so many examples, already on one line, are surely plain: a look at all of them instead of at each."""
+    return (
+        line.isprintable()
+        and '"' not in line
+        and "  " not in line
+        and " ," not in line
+        and line.count(", ") == count - 1
+        and line[:1] not in (" ", ",", "")
+        and line[-1:] != " "
     )
 
 
@@ -339,6 +378,8 @@ def _escaped(match: re.Match[str]) -> str:
 
 def _in_docstring(text: str, last: bool = True) -> str:
     """Text for use between triple quotes; ``last`` if the closing quotes follow it at once."""
+    if text.isprintable() and "\\" not in text and '"' not in text:
+        return text
     text = re.sub(r"[\x00-\x1f\x7f\\\ud800-\udfff]", _escaped, text)
     if '"""' in text:
         return text.replace('"', '\\"')
