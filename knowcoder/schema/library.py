@@ -28,7 +28,7 @@ _DECODERS: dict[Kind, msgspec.json.Decoder[Concept]] = {
 }
 
 # Names that rendered code uses beside its classes, and in the body of an event's class.
-_NOT_A_CLASS = frozenset({"Entity", "list", "str", "classmethod", "sentence", "results", "events"})
+_NOT_A_CLASS = frozenset({"Entity", "list", "str", "classmethod", "rules", "sentence", "results", "events"})
 _NOT_A_ROLE = frozenset(
     {"trigger", "trigger_start", "trigger_end", "roles", "self", "cls", "list", "str", "classmethod", "Entity"}
 )
