@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knowcoder import artefact, config, stages
+from knowcoder.corpus.reading import Corpus
 from knowcoder.corpus.sentence import Argument, Event, Mention, Relation, Sentence
 from knowcoder.enrich.enrich import enrich
 from knowcoder.enrich.examples import ExampleCounts, mentions_of
@@ -75,3 +80,23 @@ def test_hints_cover_every_frequent_filler(counts: dict[str, int], width: int) -
     hints = hint_types(Counter({id.capitalize(): n for id, n in counts.items()}), LIBRARY, 0.0, width)
     assert len(hints) <= width
     assert not hints or all({id, *LIBRARY.ancestors(id)} & set(hints) for id in counts)
+
+
+@pytest.mark.parametrize(("words", "types"), [([], ("city", "man")), (["hints.width=1"], ("thing",))])
+def test_threshold_and_width_are_keys(words: list[str], types: tuple[str, ...], tmp_path: Path) -> None:
+    for name, kind in (("schema", "schema"), ("corpus", "corpus")):
+        (tmp_path / name).mkdir()
+        artefact.Manifest(kind, state="complete").save(tmp_path / name)
+    LIBRARY.save(tmp_path / "schema")
+    text = [sentence("Bo", "Rome"), *(replace(sentence("Al", str(n)), relations=swapped(n)) for n in range(9))]
+    Corpus({"train": text}, {}).save(tmp_path / "corpus")
+    keys = [f"schema={tmp_path}/schema", f"corpus={tmp_path}/corpus", f"output={tmp_path}/rich", *words]
+    stages.enrich(config.load("enrich", keys))
+    assert SchemaLibrary.load(tmp_path / "rich").relations[0].head == types
+    stages.enrich(config.load("enrich", [*keys, "overwrite=true", "hints.threshold=0.5"]))
+    assert SchemaLibrary.load(tmp_path / "rich").relations[0].head == ("city",)
+    assert "head: City" in (tmp_path / "rich/schema_pys/Relations.py").read_text()
+
+
+def swapped(number: int) -> tuple[Relation, ...]:
+    return (Relation("In", Mention("City", str(number)), Mention("Man", "Al")),)
