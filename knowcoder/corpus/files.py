@@ -49,7 +49,8 @@ def split_files(path: str | Path, format: str = "") -> dict[str, list[Path]]:
             raise ConfigError(f"{path}: no file there; give a file, a folder, or a pattern of file names")
     found: dict[str, list[Path]] = {}
     for place in places:
-        found.setdefault(_split_of(place) or _split_of(place.parent) or "train", []).append(place)
+        folder = _SPLIT_WORDS.get(place.parent.name.lower())  # what lies in a folder "train" is training data
+        found.setdefault(_split_of(place) or folder or "train", []).append(place)
     return {split: found[split] for split in SPLITS if split in found}
 
 

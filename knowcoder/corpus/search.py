@@ -30,7 +30,7 @@ def as_written(name: str, text: str) -> Iterator[Range]:
 def normalised(name: str, folded: str) -> Iterator[Range]:
     """Yield where a name stands in a folded text up to spacing and punctuation; dates in all ways of writing them."""
     for form in (name.strip(), _bare(name), *_dates(name.strip())):
-        words = re.findall(r"\w+", fold(form))
+        words = re.findall(r"[^\W_]+", fold(form))
         if words:
             for match in re.finditer(r"[\W_]*".join(words), folded):
                 if is_whole(folded, *match.span()):
