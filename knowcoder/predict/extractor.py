@@ -10,10 +10,11 @@ from knowcoder.codec.model_card import ModelCard
 from knowcoder.corpus.sentence import Annotations, Sentence
 from knowcoder.errors import ConfigError
 from knowcoder.predict.engines import Engine, open_model
-from knowcoder.predict.live_classes import Extracted, LiveClass, as_objects, classes_of, library_of
+from knowcoder.predict.live_classes import Extracted, as_objects, classes_of
 from knowcoder.predict.predict import Decoding, Predictor, Request
 from knowcoder.schema.concepts import EventType, Task
 from knowcoder.schema.library import Kind, SchemaLibrary, kind_of
+from knowcoder.schema.live import LiveClass, read_classes
 
 _TASKS: dict[Kind, Task] = {"entity": "NER", "relation": "RE", "event": "ED"}
 
@@ -90,7 +91,7 @@ class Extractor:
         if live and names:
             raise ConfigError(f"classes and names are mixed ({names[0]!r} is a name); give one or the other")
         if live:
-            library, known = library_of(live)
+            library, known = read_classes(live)
             return library, known, [cls.__name__ for cls in live]
         if self.library is None:
             raise ConfigError("no classes: give classes, or a schema library in which to look up names")

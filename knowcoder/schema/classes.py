@@ -24,7 +24,10 @@ class _Declared:
             default = cls.__dict__.get(name)
             if isinstance(default, list):  # ``place: list[City] = []`` must give each object a list of its own
                 setattr(cls, name, dataclasses.field(default_factory=default.copy))
+        documented = cls.__doc__
+        cls.__doc__ = documented or "-"  # else ``dataclass`` writes one of its own, which is slow and no description
         dataclasses.dataclass(repr=False)(cls)
+        cls.__doc__ = documented
 
 
 class Entity(_Declared):

@@ -12,19 +12,18 @@ The layout is told by the keys of the document::
 
 from __future__ import annotations
 
-import json
 import re
-from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType, Role
 from knowcoder.schema.json_form import RECORDS
+from knowcoder.schema.json_pieces import JsonFile, Piece, beginning
 from knowcoder.schema.naming import role_name
 from knowcoder.schema.source import SchemaSource, finish
 
@@ -73,33 +72,22 @@ class _EventRecord(msgspec.Struct):
     template: str = ""
 
 
-class _Piece(NamedTuple):
-    """A value of a JSON file, and where it begins."""
-
-    raw: bytes
-    line: int = 1
-
-
 class _Reader:
     """Reads JSON files into a source; every concept with the line on which it begins."""
 
     def __init__(self) -> None:
         self.source = SchemaSource([])
         self.open: list[tuple[str, str]] = []  # relations, by id, and their slots of which nothing is said
-        self._file = Path()
+        self._file: JsonFile
         self._lines: dict[str, int] = {}  # of the ids that the file has defined
 
     def read(self, file: Path) -> None:
         """Add what a file holds to the source."""
-        self._file, self._lines = file, {}
-        try:
-            whole = _Piece(file.read_bytes())
-        except OSError as error:
-            raise DataError(f"{file}: {error.strerror or error}; give a JSON file or a folder of them") from error
-        if whole.raw.lstrip()[:1] == b"[":
-            self._read_form("entities", whole)
+        self._file, self._lines = JsonFile(file), {}
+        if self._file.whole.raw.lstrip()[:1] == b"[":
+            self._read_form("entities", self._file.whole)
             return
-        document = self._members(whole)
+        document = self._file.members(self._file.whole)
         unknown = sorted(document.keys() - {"$schema", "title", *RECORDS})
         if document and not unknown:
             for key in RECORDS:
@@ -118,9 +106,9 @@ class _Reader:
 
     # --- layouts
 
-    def _read_form(self, key: str, items: _Piece) -> None:
-        for item in self._items(items):
-            record = self._parse(item, RECORDS[key] | str)
+    def _read_form(self, key: str, items: Piece) -> None:
+        for item in self._file.items(items):
+            record = self._file.parse(item, RECORDS[key] | str)
             open_slots: list[str] = []
             if isinstance(record, str):
                 concept = _KINDS[key](id=record.strip(), name="", label=record.strip())
@@ -132,28 +120,28 @@ class _Reader:
                 concept = _KINDS[key](**fields | dict.fromkeys(open_slots, ()))
             if concept.id in self._lines:
                 said = f"is used twice, first on line {self._lines[concept.id]}; change one"
-                raise DataError(f"{self._file}:{item.line}: the id {concept.id!r} {said}")
+                raise DataError(f"{self._file.file}:{item.line}: the id {concept.id!r} {said}")
             self._lines[concept.id] = item.line
             self._add(concept, item, open_slots)
 
-    def _read_ontology(self, concepts: _Piece, relations: _Piece) -> None:
+    def _read_ontology(self, concepts: Piece, relations: Piece) -> None:
         # Published ontologies repeat concepts, and relations for every pair of domain and range: they are united.
-        for item in self._items(concepts):
-            concept = self._parse(item, _OntologyConcept)
+        for item in self._file.items(concepts):
+            concept = self._file.parse(item, _OntologyConcept)
             self._add(EntityType(id=concept.qid, name="", label=concept.label.strip()), item)
-        for item in self._items(relations):
-            found = self._parse(item, _OntologyRelation)
+        for item in self._file.items(relations):
+            found = self._file.parse(item, _OntologyRelation)
             head, tail = ((end,) if end else () for end in (found.domain, found.range))
             relation = RelationType(id=found.pid, name="", label=found.label.strip(), head=head, tail=tail)
             ends = (("head", found.domain), ("tail", found.range))
             self._add(relation, item, [slot for slot, end in ends if end is None])
 
-    def _read_events(self, document: Mapping[str, _Piece]) -> None:
+    def _read_events(self, document: Mapping[str, Piece]) -> None:
         for id, member in document.items():
-            record: _EventRecord = self._parse(member, _EventRecord)
+            record: _EventRecord = self._file.parse(member, _EventRecord)
             if record.role_types and len(record.role_types) != len(record.roles):
                 raise DataError(
-                    f"{self._file}:{member.line}: {id}: {len(record.roles)} roles and {len(record.role_types)} "
+                    f"{self._file.file}:{member.line}: {id}: {len(record.roles)} roles and {len(record.role_types)} "
                     "role_types; give each role its list of types"
                 )
             for code in dict.fromkeys(code for codes in record.role_types for code in codes):
@@ -161,7 +149,7 @@ class _Reader:
                     self._add(EntityType(id=code, name="", label=code), member)
             self._add(self._event(id, record, member, document.keys()), member)
 
-    def _event(self, id: str, record: _EventRecord, member: _Piece, ids: Container[str]) -> EventType:
+    def _event(self, id: str, record: _EventRecord, member: Piece, ids: Container[str]) -> EventType:
         """An event whose id is a path, ``Conflict.Attack.Unspecified``; under that stand the others of its stem."""
         stem, _, last = id.rpartition(".")
         own = last if last != _UNSPECIFIED or not stem else stem.rpartition(".")[2]
@@ -170,7 +158,7 @@ class _Reader:
         for label, types in zip(record.roles, record.role_types or [[]] * len(record.roles), strict=True):
             if _ANY_EVENT in types:
                 place = f"{id}: {label}: {_ANY_EVENT}"
-                self.source.reject(ROLE_OF_EVENTS, place, str(self._file), member.line)
+                self.source.reject(ROLE_OF_EVENTS, place, str(self._file.file), member.line)
                 self.source.read += 1
                 types = []
             name = role_name(label)
@@ -189,60 +177,12 @@ class _Reader:
 
     # --- reading
 
-    def _add(self, concept: Concept, item: _Piece, open_slots: Iterable[str] = ()) -> None:
-        place = f"{self._file}:{item.line}"
+    def _add(self, concept: Concept, item: Piece, open_slots: Iterable[str] = ()) -> None:
+        place = f"{self._file.file}:{item.line}"
         if not concept.id:
-            raise DataError(f"{place}: the id is empty; give every type its own: {_begin(item.raw)}")
+            raise DataError(f"{place}: the id is empty; give every type its own: {beginning(item)}")
         self.open += [(concept.id, slot) for slot in open_slots]
-        self.source.add(concept, str(self._file), item.line)
-
-    def _members(self, item: _Piece) -> dict[str, _Piece]:
-        members: dict[str, msgspec.Raw] = self._parse(item, dict[str, msgspec.Raw])
-        if repeated := _repeated(_pairs(item.raw)[-1]):
-            line = item.line + item.raw.count(b"\n", 0, item.raw.rindex(repeated.encode()))
-            raise DataError(f"{self._file}:{line}: {repeated!r} is there twice; rename or remove one")
-        return dict(zip(members, self._located(members.values(), item), strict=True))
-
-    def _items(self, item: _Piece) -> Iterator[_Piece]:
-        for piece in self._located(self._parse(item, list[msgspec.Raw]), item):
-            for pairs in _pairs(piece.raw):
-                if repeated := _repeated(pairs):
-                    raise DataError(f"{self._file}:{piece.line}: {repeated!r} is there twice; remove one")
-            yield piece
-
-    def _located(self, values: Iterable[msgspec.Raw], within: _Piece) -> Iterator[_Piece]:
-        """Values that follow one another in a piece, with their places."""
-        position, line = 0, within.line
-        for value in map(bytes, values):
-            start = within.raw.index(value, position)
-            line += within.raw.count(b"\n", position, start)
-            yield _Piece(value, line)
-            line += value.count(b"\n")
-            position = start + len(value)
-
-    def _parse(self, item: _Piece, kind: Any) -> Any:
-        try:
-            return msgspec.json.decode(item.raw, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            byte = re.search(r"\(byte (\d+)\)", str(error))
-            line = item.line + item.raw.count(b"\n", 0, int(byte[1]) if byte else 0)
-            raise DataError(f"{self._file}:{line}: {error}; it begins {_begin(item.raw)}") from error
-
-
-def _pairs(raw: bytes) -> list[list[tuple[str, Any]]]:
-    """Keys and values of every object in a piece of JSON, the outermost last; a mapping would hide repeated keys."""
-    found: list[list[tuple[str, Any]]] = []
-    json.loads(raw, object_pairs_hook=found.append)
-    return found
-
-
-def _repeated(pairs: Iterable[tuple[str, Any]]) -> str:
-    """The first key that is there twice, or empty."""
-    return next((key for key, count in Counter(key for key, _ in pairs).items() if count > 1), "")
-
-
-def _begin(raw: bytes) -> str:
-    return repr(raw[:80].decode(errors="replace").split("\n")[0])
+        self.source.add(concept, str(self._file.file), item.line)
 
 
 def _role(record: Any) -> Role:

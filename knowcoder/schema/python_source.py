@@ -10,39 +10,22 @@ import ast
 import keyword
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 from knowcoder.errors import DataError
 from knowcoder.schema import rules
-from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType, Role
-from knowcoder.schema.library import Kind, SchemaLibrary
+from knowcoder.schema.concepts import Role
+from knowcoder.schema.definition import BASES, Definition, concepts_of, is_slot, source_of
+from knowcoder.schema.docstring import read_docstring
+from knowcoder.schema.json_pieces import JsonFile
+from knowcoder.schema.library import SchemaLibrary
 from knowcoder.schema.naming import python_name
+from knowcoder.schema.source import SchemaSource, library_of
 
-_BASES: dict[str, Kind] = {"Entity": "entity", "Relation": "relation", "Event": "event"}
-_HEADS, _TAILS = ("head", "head_entity"), ("tail", "tail_entity")
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_ITEM = re.compile(rf"{_QUOTED}(?=, |\Z)|.*?(?=, |\Z)", re.S)
-_PAIR = re.compile(rf"\(({_QUOTED}|.*?), ({_QUOTED}|.*?)\)(?:, (?=\()|\Z)", re.S)
-
-
-@dataclass(slots=True)
-class _Class:
-    """What a class definition says, by names."""
-
-    name: str
-    base: str
-    where: str
-    description: str = ""
-    examples: str = ""
-    path: tuple[str, ...] = ()
-    published: bool = False
-    head: tuple[str, ...] = ()
-    tail: tuple[str, ...] = ()
-    roles: tuple[tuple[str, tuple[str, ...], str], ...] = ()
-    looks_like: Kind = "entity"
-    rules: tuple[str, ...] = ()
+_LISTS = frozenset({"list", "List"})
+_GENERIC = _LISTS | {"Optional", "Union"}
+_TEXTS = frozenset({"str", "int", "float", "bool", "None"})
 
 
 def read_python(source: str, where: str = "source") -> SchemaLibrary:
@@ -53,103 +36,50 @@ def read_python(source: str, where: str = "source") -> SchemaLibrary:
     Raises:
         DataError: the text is not Python, or its classes do not make a library.
     """
-    return _library(_classes_of_source(source, where))
+    return library_of(concepts_of(definitions_of(source, where)))
 
 
-def read_python_files(path: str | Path) -> SchemaLibrary:
-    """Types of the classes in a Python file, or in all ``*.py`` of a folder.
+def read_python_files(path: str | Path) -> SchemaSource:
+    """Types of the classes in a Python file, in all ``*.py`` of a folder, or in JSON of the published form.
+
+    That is an object whose values are class definitions; a folder is searched for it where it has no ``*.py``.
 
     Raises:
-        DataError: there is no such file, or one is not Python.
+        DataError: there is no such file, one is not Python, or a class is defined twice.
     """
     root = Path(path)
-    files = sorted(root.rglob("*.py")) if root.is_dir() else [root]
+    files = [root]
+    if root.is_dir():
+        files = sorted(root.rglob("*.py")) or sorted(root.glob("*.json"))
     if not files or not all(file.is_file() for file in files):
-        raise DataError(f"{root}: no Python file here; give a file or a folder with *.py")
-    return _library([found for file in files for found in _classes_of_source(file.read_text("utf-8"), str(file))])
+        raise DataError(f"{root}: no Python file here; give a file or a folder with *.py, or JSON of class definitions")
+    return source_of(found for file in files for found in _definitions_in(file))
 
 
-def read_docstring(docstring: str) -> tuple[str, tuple[str, ...]]:
-    """Description and examples of an entity's or event's docstring."""
-    found = _Class("", "", "")
-    _read_docstring(found, docstring)
-    return found.description, _items(found.examples, found.published)
+def _definitions_in(file: Path) -> Iterator[Definition]:
+    if file.suffix != ".json":
+        yield from definitions_of(_text(file), str(file))
+        return
+    document = JsonFile(file)
+    for piece in document.members(document.whole).values():
+        yield from definitions_of(document.parse(piece, str), str(file), piece.line)
 
 
-def _library(classes: Sequence[_Class]) -> SchemaLibrary:
-    by_name: dict[str, _Class] = {}
-    for item in classes:
-        if item.name in by_name:
-            raise DataError(f"{item.where}: the class {item.name!r} is defined twice; rename or remove one")
-        by_name[item.name] = item
-    kinds: dict[str, Kind] = {item.name: _kind(item, by_name) for item in classes}
-    for item in classes:
-        for parent, child in zip(_parents(item), (item.name, *_parents(item)), strict=False):
-            kinds.setdefault(parent, kinds[child])
-            by_name.setdefault(parent, _Class(parent, _BASE_OF[kinds[parent]], item.where))
-        for hint in (*item.head, *item.tail, *(type for role in item.roles for type in role[1])):
-            kinds.setdefault(hint, "entity")
-            by_name.setdefault(hint, _Class(hint, "Entity", item.where))
-    defined = {item.name for item in classes}
-    for item in classes:  # a path names the parents of what it leads through, as far as they are not defined
-        path = _parents(item)
-        for child, parent in pairwise(path):
-            if child not in defined:
-                by_name[child].base = parent
-    concepts = [replace(_concept(item, kinds[name]), rules=item.rules) for name, item in by_name.items()]
-    return SchemaLibrary(
-        tuple(concept for concept in concepts if isinstance(concept, EntityType)),
-        tuple(concept for concept in concepts if isinstance(concept, RelationType)),
-        tuple(concept for concept in concepts if isinstance(concept, EventType)),
-    )
+def _text(file: Path) -> str:
+    data = file.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = 1 + data.count(b"\n", 0, error.start)
+        raise DataError(f"{file}:{line}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
 
 
-_BASE_OF: dict[Kind, str] = {kind: base for base, kind in _BASES.items()}
+def definitions_of(source: str, file: str, line: int = 0) -> list[Definition]:
+    """The class definitions of a Python text; ``line`` is where it stands in the file, if it is a part of it.
 
-
-def _parents(item: _Class) -> tuple[str, ...]:
-    """Ancestors that a class names, nearest first: the path in its docstring, then its base."""
-    named = (*item.path, item.base)
-    return tuple(name for name in named if name not in _BASES and name != item.name)
-
-
-def _kind(item: _Class, by_name: dict[str, _Class]) -> Kind:
-    seen: set[str] = set()
-    while item.base not in _BASES and item.base in by_name and item.name not in seen:
-        seen.add(item.name)
-        item = by_name[item.base]
-    return _BASES.get(item.base, item.looks_like)
-
-
-def _concept(item: _Class, kind: Kind) -> Concept:
-    parent = next(iter(_parents(item)), None)
-    if kind == "relation":
-        return RelationType(
-            id=item.name,
-            name=item.name,
-            description=item.description,
-            parent=parent,
-            examples=_pairs(item.examples, item.published),
-            head=item.head,
-            tail=item.tail,
-        )
-    examples = _items(item.examples, item.published)
-    if kind == "entity":
-        return EntityType(id=item.name, name=item.name, description=item.description, parent=parent, examples=examples)
-    return EventType(
-        id=item.name,
-        name=item.name,
-        description=item.description,
-        parent=parent,
-        examples=examples,
-        roles=tuple(Role(name=name, types=types, description=text) for name, types, text in item.roles),
-    )
-
-
-# --- source text
-
-
-def _classes_of_source(source: str, where: str) -> list[_Class]:
+    Raises:
+        DataError: the text is not Python, or a class or type hint cannot be understood.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -158,18 +88,18 @@ def _classes_of_source(source: str, where: str) -> list[_Class]:
         try:
             tree = ast.parse(source)
         except (SyntaxError, ValueError) as error:
-            line = getattr(error, "lineno", None) or 1
-            raise DataError(f"{where}:{line}: not Python ({error}); correct the file") from error
+            at = line or getattr(error, "lineno", None) or 1
+            raise DataError(f"{file}:{at}: not Python ({error}); correct the file") from error
     lines = re.split(r"\r\n|\r|\n", source)  # as Python counts them
     return [
-        _class_in_source(node, lines, where)
+        _definition(node, lines, file, line or node.lineno)
         for node in tree.body
         if isinstance(node, ast.ClassDef) and not _is_base(node)
     ]
 
 
 def _is_base(node: ast.ClassDef) -> bool:
-    return node.name in _BASES and not node.bases
+    return node.name in BASES and not node.bases
 
 
 def _without_keyword_names(source: str) -> str:
@@ -179,51 +109,76 @@ def _without_keyword_names(source: str) -> str:
     return re.sub(rf"(?m)^(\s*)self\.({words}) = \2$", r"\1self.\2_ = \2_", source)
 
 
-def _class_in_source(node: ast.ClassDef, lines: Sequence[str], where: str) -> _Class:
-    bases = [_last_name(base) for base in node.bases]
-    place = f"{where}:{node.lineno}"
-    if not bases or not bases[0]:
-        raise DataError(f"{place}: class {node.name!r} inherits from nothing; let it inherit from Entity or another")
-    found = _Class(node.name, bases[0], place)
-    _read_docstring(found, ast.get_docstring(node, clean=False) or "")
-    body = node.body
-    for number, statement in enumerate(body):
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            following = body[number + 1] if number + 1 < len(body) else None
-            _add_field(found, statement.target.id, statement.annotation, _text_of(following))
-        elif isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-            _read_constructor(found, statement, lines)
-        elif isinstance(statement, ast.FunctionDef) and (rule := _rule(statement, where)):
-            found.rules += (rule,)
+def _definition(node: ast.ClassDef, lines: Sequence[str], file: str, line: int) -> Definition:
+    bases = tuple(filter(None, map(_last_name, node.bases)))
+    if not bases:
+        raise DataError(f"{file}:{line}: class {node.name!r} inherits from nothing; let it inherit from Entity")
+    found = Definition(node.name, bases, file, line, read_docstring(ast.get_docstring(node, clean=False) or ""))
+    descriptions = role_descriptions(node)
+    for statement in node.body:
+        try:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                name = statement.target.id
+                add_field(found, name, statement.annotation, descriptions.get(name, ""))
+            elif isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
+                _read_constructor(found, statement, lines)
+        except DataError as error:
+            at = line - node.lineno + statement.lineno
+            raise DataError(f"{file}:{at}: class {node.name!r}: {error}") from error
+    found.rules = rules_in(node, file)
     return found
 
 
-def _add_field(found: _Class, name: str, annotation: ast.expr, description: str = "") -> None:
-    types = tuple(type for type in _types(annotation) if type != "Entity")
-    if _is_list(annotation):
-        found.roles += ((name, types, description),)
-        found.looks_like = "event"
-    elif name in _HEADS:
-        found.head, found.looks_like = types, "relation"
-    elif name in _TAILS:
-        found.tail, found.looks_like = types, "relation"
-    elif name == "trigger":
-        found.looks_like = "event"
+def role_descriptions(node: ast.ClassDef) -> dict[str, str]:
+    """The texts that stand below the fields of a class, by field."""
+    return {
+        field.target.id: text
+        for field, below in pairwise(node.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and (text := _text_of(below))
+    }
 
 
-def _read_constructor(found: _Class, function: ast.FunctionDef, lines: Sequence[str]) -> None:
+def rules_in(node: ast.ClassDef, file: str) -> tuple[str, ...]:
+    """The rules that the methods of a class call.
+
+    Raises:
+        DataError: a rule is not registered.
+    """
+    methods = (statement for statement in node.body if isinstance(statement, ast.FunctionDef))
+    return tuple(rule for method in methods if (rule := _rule(method, file)))
+
+
+def add_field(found: Definition, name: str, annotation: ast.expr, description: str = "") -> None:
+    """Take a field as it is annotated, if it says something of the schema.
+
+    Raises:
+        DataError: the annotation is no type hint.
+    """
+    try:
+        annotation = _unquoted(annotation)
+        is_list = _is_list(annotation)
+        if is_slot(name, is_list):
+            found.add_slot(name, list(_types(annotation)), is_list, description)
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from error
+
+
+def _read_constructor(found: Definition, function: ast.FunctionDef, lines: Sequence[str]) -> None:
+    found.complete = True
     for argument in [*function.args.args, *function.args.kwonlyargs]:
         if argument.annotation is not None:
-            _add_field(found, argument.arg, argument.annotation)
-        if argument.arg == "trigger" and not found.examples:
-            _, _, found.examples = lines[argument.lineno - 1].partition("# Examples: ")
+            add_field(found, argument.arg, argument.annotation)
+        if argument.arg == "trigger" and not found.docstring.examples:
+            _, _, found.docstring.examples = lines[argument.lineno - 1].partition("# Examples: ")
     for statement in function.body:
         if isinstance(statement, ast.Assign) and _last_name(statement.targets[0]) == "arg_names":
-            values = statement.value.elts if isinstance(statement.value, ast.List) else []
-            found.roles += tuple((python_name(_text_of(value)), (), "") for value in values)
+            for value in statement.value.elts if isinstance(statement.value, ast.List) else []:
+                name = python_name(_text_of(value))
+                found.roles.setdefault(name, Role(name=name))
+                found.untyped.add(name)
 
 
-def _rule(function: ast.FunctionDef, where: str) -> str:
+def _rule(function: ast.FunctionDef, file: str) -> str:
     """The rule that a method calls, ``return rules.cut_at(mention, after, "such as")``; empty where it calls none."""
     match function.body[-1]:
         case ast.Return(ast.Call(ast.Attribute(ast.Name("rules"), name), [_, _, *told])):
@@ -231,7 +186,7 @@ def _rule(function: ast.FunctionDef, where: str) -> str:
             try:
                 rules.check(rule)
             except DataError as error:
-                raise DataError(f"{where}:{function.lineno}: {error}") from error
+                raise DataError(f"{file}:{function.lineno}: {error}") from error
             return rule
     return ""
 
@@ -251,80 +206,34 @@ def _text_of(node: ast.AST | None) -> str:
 
 
 def _is_list(annotation: ast.expr) -> bool:
-    return isinstance(annotation, ast.Subscript) and _last_name(annotation.value) in ("list", "List")
+    return isinstance(annotation, ast.Subscript) and _last_name(annotation.value) in _LISTS
+
+
+def _unquoted(annotation: ast.expr) -> ast.expr:
+    """What a hint in quotes says; it is parsed, never evaluated."""
+    text = _text_of(annotation)
+    if not text:
+        return annotation
+    try:
+        return _unquoted(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ValueError):
+        raise DataError(f"{text!r} is no type hint; write City, City | Town or list[City]") from None
 
 
 def _types(annotation: ast.expr) -> Iterator[str]:
-    """Class names of an annotation: through lists, unions and quotes; ``None`` and ``str`` are none."""
-    if isinstance(annotation, ast.BinOp):
-        yield from _types(annotation.left)
-        yield from _types(annotation.right)
-    elif isinstance(annotation, ast.Subscript):
-        inner = annotation.slice
-        for item in inner.elts if isinstance(inner, ast.Tuple) else [inner]:
-            yield from _types(item)
-    elif (text := _text_of(annotation)) and not text.isidentifier():
-        yield from _types(_parsed(text))
-    elif (name := _last_name(annotation)) and name != "str":
-        yield name
-
-
-def _parsed(annotation: str) -> ast.expr:
-    try:
-        return ast.parse(annotation, mode="eval").body
-    except (SyntaxError, ValueError):
-        raise DataError(f"{annotation!r} is no type hint; write class names, | and list[...]") from None
-
-
-# --- docstrings
-
-
-def _read_docstring(found: _Class, docstring: str) -> None:
-    """Split a docstring into description, path to the parent and examples; ours, a user's or a published one."""
-    lines = [line.strip() for line in docstring.split("\n")]
-    first = next((line for line in lines if line), "")
-    found.published = bool(lines) and not lines[0] and first.startswith("Description:")
-    # Our rendering has the description on the first line and everything else below it.
-    marks = [number for number, line in enumerate(lines) if number and line.startswith("Examples:")]
-    if marks:
-        found.examples = " ".join(lines[marks[-1] :])[len("Examples:") :].strip()
-        if found.published and found.examples.endswith(","):
-            found.examples += " "
-        lines[marks[-1] :] = []
-    for number, line in enumerate(lines):
-        if number and line.startswith("Parents: "):
-            found.path = tuple(line[len("Parents: ") :].split(", "))
-            lines[number] = ""
-    text = " ".join(line for line in lines if line)
-    if not marks:
-        text, _, examples = text.partition("Examples:")
-        found.examples, text = examples.strip(), text.strip()
-    found.description = text.removeprefix("Description:").strip() if found.published else text
-
-
-def _items(text: str, published: bool) -> tuple[str, ...]:
-    if published:
-        return tuple(text.removesuffix(", ").split(", ")) if text else ()
-    found: list[str] = []
-    position = 0
-    while text and position <= len(text):
-        item = _ITEM.match(text, position)
-        if item is None:
-            break
-        found.append(_unquoted(item[0]))
-        position = item.end() + len(", ")
-    return tuple(found)
-
-
-def _pairs(text: str, published: bool) -> tuple[tuple[str, str], ...]:
-    pairs = [(pair[1], pair[2]) for pair in _PAIR.finditer(text)]
-    return tuple(pairs if published else [(_unquoted(head), _unquoted(tail)) for head, tail in pairs])
-
-
-def _unquoted(text: str) -> str:
-    if not re.fullmatch(_QUOTED, text, re.S):
-        return text
-    try:
-        return str(ast.literal_eval(text))
-    except (SyntaxError, ValueError):  # quotes that somebody wrote, not those that we put around a comma
-        return text
+    """Class names of a hint: through lists, unions and quotes; ``None`` and ``str`` are none."""
+    annotation = _unquoted(annotation)
+    match annotation:
+        case ast.Name(name) | ast.Attribute(attr=name):
+            if name not in _TEXTS:
+                yield "Entity" if name in ("Any", "object") else name
+        case ast.Constant(None):
+            return
+        case ast.BinOp(left, ast.BitOr(), right):
+            yield from _types(left)
+            yield from _types(right)
+        case ast.Subscript(value, inner) if _last_name(value) in _GENERIC:
+            for item in inner.elts if isinstance(inner, ast.Tuple) else [inner]:
+                yield from _types(item)
+        case _:
+            raise DataError(f"{ast.unparse(annotation)!r} is no type hint; write City, City | Town or list[City]")

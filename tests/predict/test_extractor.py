@@ -8,7 +8,7 @@ import pytest
 
 from knowcoder import Entity, Event, Extractor, Relation
 from knowcoder.errors import ConfigError, DataError
-from knowcoder.predict.live_classes import library_of
+from knowcoder.schema.live import read_classes
 
 TEXT = 'Ada "the Countess" Lovelace was born in London.'
 
@@ -28,7 +28,7 @@ class Birth(Event):
 
 @pytest.fixture(scope="module")
 def extractor(model_dir: Path) -> Extractor:
-    return Extractor.from_pretrained(model_dir, library_of([Human, BornIn, Birth])[0], device="cpu")
+    return Extractor.from_pretrained(model_dir, read_classes([Human, BornIn, Birth])[0], device="cpu")
 
 
 def test_a_random_model_returns_objects_of_the_classes_that_quote_the_text(extractor: Extractor) -> None:

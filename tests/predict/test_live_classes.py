@@ -11,8 +11,9 @@ from knowcoder.corpus.sentence import Annotations, Argument, Mention
 from knowcoder.corpus.sentence import Event as FoundEvent
 from knowcoder.corpus.sentence import Relation as FoundRelation
 from knowcoder.errors import DataError
-from knowcoder.predict.live_classes import as_objects, classes_of, library_of
+from knowcoder.predict.live_classes import as_objects, classes_of
 from knowcoder.schema.concepts import EntityType, EventType, RelationType
+from knowcoder.schema.live import read_classes
 
 
 class Human(Entity):
@@ -43,7 +44,7 @@ class Attack(Event):
 
 
 def test_classes_become_types_with_descriptions_examples_parents_and_hints() -> None:
-    library, known = library_of([BornIn, Attack, Human])
+    library, known = read_classes([BornIn, Attack, Human])
     human, born, attack = library.by_name("Human"), library.by_name("BornIn"), library.by_name("Attack")
     assert isinstance(human, EntityType)
     assert isinstance(born, RelationType)
@@ -67,29 +68,29 @@ def test_local_classes_are_resolved_among_those_given_and_hints_are_not_run() ->
         head: Robot
         tail: Robot
 
-    library, _ = library_of([Robot, Built])
+    library, _ = read_classes([Robot, Built])
     born: Any = library.by_name("Built")
     assert born.head == ("Robot",)
     with pytest.raises(DataError, match=r"Built\.head.*Robot"):
-        library_of([Built])
+        read_classes([Built])
 
     for hint in ("Human if print('run') else City", "import os", "'unclosed"):
         trap = type("Trap", (Relation,), {"__annotations__": {"head": hint, "tail": "Human"}, "__module__": __name__})
         with pytest.raises(DataError, match=r"Trap\.head"):
-            library_of([trap])
+            read_classes([trap])
 
 
 def test_inherited_slots_and_equal_names() -> None:
     class Bombing(Attack):
         weapon: list[Entity] = []
 
-    bombing: Any = library_of([Bombing])[0].by_name("Bombing")
+    bombing: Any = read_classes([Bombing])[0].by_name("Bombing")
     assert [role.name for role in bombing.roles] == ["attacker", "place", "target", "weapon"]
     other = type("Human", (Entity,), {})
     with pytest.raises(DataError, match="two classes"):
-        library_of([Human, other])
+        read_classes([Human, other])
     with pytest.raises(DataError, match="two classes"):
-        library_of([other, type("Heir", (Human,), {})])
+        read_classes([other, type("Heir", (Human,), {})])
 
 
 def found() -> Annotations:
@@ -100,7 +101,7 @@ def found() -> Annotations:
 
 
 def test_annotations_become_objects_with_offsets() -> None:
-    ada, oslo, born, attack = as_objects(found(), library_of([BornIn, Attack])[1])
+    ada, oslo, born, attack = as_objects(found(), read_classes([BornIn, Attack])[1])
     assert (ada, oslo, born) == (Human("Ada"), City("Oslo"), BornIn(Human("Ada"), City("Oslo")))
     assert isinstance(ada, Human)
     assert (ada.start, ada.end) == (0, 3)
@@ -110,7 +111,7 @@ def test_annotations_become_objects_with_offsets() -> None:
 
 
 def test_a_library_yields_classes_that_hold_its_answers() -> None:
-    library, _ = library_of([BornIn, Attack])
+    library, _ = read_classes([BornIn, Attack])
     objects = as_objects(found(), classes_of(library))
     assert [repr(item) for item in objects] == [
         'Human("Ada")',

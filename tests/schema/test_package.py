@@ -33,7 +33,7 @@ print([BornIn(Human("Ada"), City("London")), NamedIn(Place("Cork"), City("Cork")
 
 
 def test_read_back_it_is_the_same_library(tmp_path: Path) -> None:
-    read = read_python_files(write_package(LIBRARY, tmp_path / "one"))
+    read = read_python_files(write_package(LIBRARY, tmp_path / "one")).library()
     assert {concept.name: concept for concept in read} == {concept.name: concept for concept in LIBRARY}
     again = write_package(read, tmp_path / "two")
     for file in sorted(again.iterdir()):

@@ -148,7 +148,7 @@ def test_what_cannot_be_read_is_named(source: str, said: str) -> None:
 def test_files_and_folders(tmp_path: Path) -> None:
     (tmp_path / "people.py").write_text("from knowcoder import Entity\n\nclass Person(Entity): ...\n")
     (tmp_path / "places.py").write_text("from people import Person\n\nclass Poet(Person): ...\n")
-    assert read_python_files(tmp_path).names("entity") == ("Person", "Poet")
+    assert read_python_files(tmp_path).library().names("entity") == ("Person", "Poet")
     with pytest.raises(DataError, match="nowhere"):
         read_python_files(tmp_path / "nowhere")
 
