@@ -57,7 +57,7 @@ class Server:
         pause: seconds before the first retry; doubled before each further one.
 
     Raises:
-        ConfigError: the address is none, or holds a name or password.
+        ConfigError: the address is none, or holds a name or password; the key is no text that a header can hold.
     """
 
     def __init__(
@@ -72,6 +72,8 @@ class Server:
         pause: float = 0.5,
     ) -> None:
         self.url, self.model, self.api, self.max_tokens = _checked(url), model, api, max_tokens
+        if not (key.isascii() and key.isprintable()):
+            raise ConfigError(f"{KEY_VARIABLE}: holds characters that no key has; set it to the key alone")
         self._retries, self._key, self._pause = retries, key, pause
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         limits = httpx2.Limits(max_connections=None)  # as many as there are threads

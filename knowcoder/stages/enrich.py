@@ -55,6 +55,6 @@ def _described(library: SchemaLibrary, settings: config.EnrichConfig) -> tuple[S
 
     asked = settings.describe
     cache = Cache(asked.cache or f"{settings.output.rstrip('/')}.answers.jsonl")
-    key = os.environ.get(KEY_VARIABLE, "")
+    key = os.environ.get(KEY_VARIABLE, "").strip()
     with Server(asked.url, asked.model, asked.api, asked.max_tokens, asked.retries, key) as server:
         return describe(library, server, cache, asked.concurrency, lambda done: progress(done, "describe", "types"))

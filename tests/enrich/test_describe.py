@@ -211,6 +211,13 @@ def test_what_is_no_address_is_refused(url: str) -> None:
     assert "s3cret" not in str(error.value)
 
 
+def test_a_key_that_no_header_can_hold_is_refused_without_telling_it() -> None:
+    for key in ("s3cret\nX: y", "s3cret\u20ac"):
+        with pytest.raises(ConfigError, match="OPENAI_API_KEY") as error:
+            Server("http://localhost/v1", "small", key=key)
+        assert "s3cret" not in str(error.value)
+
+
 @given(st.text(max_size=900))
 def test_a_description_is_one_short_visible_line_or_nothing(answer: str) -> None:
     cleaned = clean(answer)
