@@ -132,6 +132,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _run(verb, rest)
     except KnowcoderError as error:
         return _fail(verb, str(error))
+    except ModuleNotFoundError as error:
+        missing = (error.name or "knowcoder").partition(".")[0]
+        if missing == "knowcoder":  # a mistake of ours
+            raise
+        return _fail(verb, f"needs the package {missing}, which is not here; pip install 'knowcoder[pretrain,sft]'")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -115,3 +115,30 @@ def test_no_traceback_in_a_process_of_its_own() -> None:
 def test_env_prints_versions(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["env"]) == 0
     assert "transformers" in capsys.readouterr().out
+
+
+def without_torch(*words: str) -> subprocess.CompletedProcess[str]:
+    """The command in an installation without the extras."""
+    code = (
+        "import sys; sys.modules |= dict.fromkeys(('torch', 'transformers', 'deepspeed', 'peft'));"
+        "from knowcoder import cli; sys.exit(cli.main(sys.argv[1:]))"
+    )
+    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60)
+
+
+def test_what_needs_no_model_runs_without_torch(tmp_path: Path) -> None:
+    world = ["schema=" + str(tmp_path / "w/schema"), "corpus=" + str(tmp_path / "w/corpus")]
+    for words in (
+        ["world", f"output={tmp_path}/w", "sentences=12", "test_sentences=4"],
+        ["predict", "method=dictionary", *world, f"output={tmp_path}/p"],
+        ["score", f"predictions=[{tmp_path}/p]", world[0], f"gold={tmp_path}/w/corpus", f"output={tmp_path}/s"],
+    ):
+        done = without_torch(*words)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_missing_package_is_named_with_what_installs_it(tmp_path: Path) -> None:
+    done = without_torch("init", f"output={tmp_path}/m")
+    assert done.returncode == 2
+    assert done.stderr.startswith("knowcoder init: error: needs the package t")
+    assert "pip install 'knowcoder[pretrain,sft]'" in done.stderr

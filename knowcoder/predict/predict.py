@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tqdm import tqdm
 
@@ -24,11 +24,13 @@ from knowcoder.codec.prompt import build_prompt
 from knowcoder.corpus.alignment import align, occurrences
 from knowcoder.corpus.sentence import Annotations, Event, LabelSet, Mention, Sentence
 from knowcoder.errors import DataError
-from knowcoder.predict.engines import Completion, Engine
 from knowcoder.predict.journal import Journal
 from knowcoder.schema.concepts import TASKS, Task
 from knowcoder.schema.library import SchemaLibrary
 from knowcoder.score.prediction import Answer, Prediction
+
+if TYPE_CHECKING:
+    from knowcoder.predict.engines import Completion, Engine
 
 Decoding = Literal["auto", "constrained", "free"]
 # Sentences between two writes: enough for the engine to sort and share, little to lose when killed.
