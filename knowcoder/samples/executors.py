@@ -5,7 +5,10 @@ datatrove brings completion marks, logs and the ways of three schedulers; worker
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
+import subprocess
 import sys
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -22,6 +25,7 @@ from knowcoder.samples.build import Builder
 from knowcoder.samples.shards import Shards
 
 LOGS = "logs"
+_logger = logging.getLogger(__name__)
 
 
 def run(settings: SamplesConfig, shards: Shards, builder: Builder) -> None:
@@ -36,8 +40,13 @@ def run(settings: SamplesConfig, shards: Shards, builder: Builder) -> None:
         for number in tqdm(missing, desc="samples", unit=" shard", disable=None):
             shards.make(number, builder)
         return
+    if settings.executor == "slurm" and shutil.which("sbatch") is None:
+        raise ConfigError("executor=slurm: there is no sbatch here; start it where jobs are submitted")
     if missing:
-        _datatrove(settings, shards).run()
+        try:
+            _datatrove(settings, shards).run()
+        except subprocess.CalledProcessError as error:  # a job failed: its shard is missing, and its log says why
+            _logger.warning("%s ended with code %d", error.cmd[0], error.returncode)
     if left := shards.missing():
         logs = shards.output / LOGS
         raise ArtefactError(

@@ -6,51 +6,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import chain
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers
+from samples_example import LABELS, LIBRARY, STYLE, WORLD, built, recipe, words
 
 from knowcoder.codec.parse import Offer, parse_answer
-from knowcoder.codec.wrapper import Wrapper
-from knowcoder.corpus.sentence import LabelSet
+from knowcoder.corpus.sentence import Event
 from knowcoder.samples.budget import Budget, Draft
 from knowcoder.samples.draw import Draw
-from knowcoder.samples.following import Form, Recipe, SampleTask, following_drafts
-from knowcoder.samples.negatives import NegativeSampling
+from knowcoder.samples.following import Form, following_drafts, split
+from knowcoder.samples.negatives import NegativeSampling, siblings
 from knowcoder.samples.sample import Sample
 from knowcoder.samples.understanding import definition_samples, instance_drafts
-from knowcoder.schema.concepts import TASKS
-from knowcoder.schema.library import SchemaLibrary
 from knowcoder.schema.render import Style
-from knowcoder.world.generate import generate_world
-
-WORLD = generate_world(3, 60, 8)
-LIBRARY = SchemaLibrary(tuple(WORLD.entities), tuple(WORLD.relations), tuple(WORLD.events))
-LABELS = {
-    "world": LabelSet(
-        entities=LIBRARY.names("entity"), relations=LIBRARY.names("relation"), events=LIBRARY.names("event")
-    )
-}
-STYLE = Style(descriptions=False, examples=0)
-
-
-def words() -> Wrapper:
-    """A tokenizer whose tokens are words: every one is <unk>, but they can be counted."""
-    tokenizer = Tokenizer(models.WordLevel({"<unk>": 0}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    return Wrapper.of("plain", tokenizer, 1, 2)
-
-
-def recipe(
-    sampling: NegativeSampling | None = None, form: Form | None = None, tasks: Sequence[SampleTask] = TASKS
-) -> Recipe:
-    return Recipe(LIBRARY, LABELS, tasks, sampling or NegativeSampling(), form or Form(), "1")
-
-
-def built(made: Recipe | None = None, max_length: int = 4000) -> list[Sample]:
-    return list(Budget(words(), max_length).fit(following_drafts(WORLD.train, made or recipe()), STYLE))
 
 
 @given(st.integers(0, 6), st.integers(1, 30), st.floats(0, 2), st.integers(0, 1000))
@@ -89,6 +60,92 @@ def test_answers_read_back_as_the_annotations() -> None:
             assert sorted((r.type, r.head.text, r.tail.text) for r in parsed.annotations.relations) == sorted(
                 (r.type, r.head.text, r.tail.text) for r in sentence.relations
             )
+
+
+def offered(sample: Sample, task: str) -> list[str]:
+    """The classes that a prompt asks for, without those that only its type hints name."""
+    return [name for name in LABELS["world"].of(task) if f"class {name}(" in sample.prompt]  # type: ignore[arg-type]
+
+
+def test_events_are_found_with_their_arguments_without_being_told() -> None:
+    sentences = {sentence.id: sentence for sentence in WORLD.train}
+    samples = built(recipe(NegativeSampling(fully_negative=0.0), tasks=["EE"]))
+    assert len(samples) == len(WORLD.train)
+    assert any(sentences[sample.id].events for sample in samples)
+    for sample in samples:
+        events = sentences[sample.id].events
+        assert "events = [" not in sample.prompt
+        assert {event.type for event in events} <= set(offered(sample, "ED"))
+        parsed = parse_answer(sample.completion, Offer.of(LIBRARY, LIBRARY.names("event")), "EAE")
+        assert parsed.problems == ()
+
+        def said(events: Sequence[Event]) -> list[object]:
+            return sorted(
+                (e.type, e.trigger and e.trigger.text, sorted((a.role, a.mention.text) for a in e.arguments))
+                for e in events
+            )
+
+        assert said(parsed.annotations.events) == said(events)
+
+
+def test_siblings_are_offered_first_and_then_any() -> None:
+    near = siblings(LIBRARY)
+    for kind in ("entity", "relation", "event"):
+        for concept in LIBRARY.of_kind(kind):
+            assert concept.name in near[concept.name]
+            assert {LIBRARY.by_name(name).parent for name in near[concept.name]} == {concept.parent}
+    sampling = NegativeSampling(rate=2, fully_negative=0, near={"A": ("B", "C", "Z"), "D": ("E",)})
+    names = list("ABCDEFGH")
+    for seed in range(50):
+        assert sorted(sampling.offer(["A"], names, Draw(str(seed)))[1]) == ["B", "C"]
+        drawn = sampling.offer(["D"], names, Draw(str(seed)))[1]
+        assert drawn[0] == "E"
+        assert drawn[1] in set("ABCFGH")
+
+
+@given(st.lists(st.integers(), unique=True, max_size=40), st.integers(0, 12))
+def test_batches_hold_every_class_once_and_are_alike_in_size(classes: list[int], most: int) -> None:
+    batches = split(classes, most)
+    assert [name for batch in batches for name in batch] == classes
+    if most:
+        assert all(len(batch) <= most for batch in batches)
+        assert max(map(len, batches)) - min(map(len, batches)) <= 1
+        assert len(batches) == max(1, -(-len(classes) // most))
+
+
+def test_classes_in_batches_divide_the_answer() -> None:
+    sampling = NegativeSampling(whole=1.0)
+    whole = {(s.id, s.kind): s for s in built(recipe(sampling))}
+    parts: dict[tuple[str, str], list[Sample]] = {}
+    for sample in built(recipe(sampling, Form(classes_per_prompt=4))):
+        parts.setdefault((sample.id, sample.kind), []).append(sample)
+    assert parts.keys() == whole.keys()
+    several = 0
+    for key, samples in parts.items():
+        asked = [offered(sample, key[1]) for sample in samples]
+        assert all(len(classes) <= 4 for classes in asked)
+        several += len(samples) > 1
+        assert sorted(chain.from_iterable(asked)) == sorted(offered(whole[key], key[1]))
+        lines = [line for sample in samples for line in sample.completion.splitlines() if line.startswith("    ")]
+        assert sorted(lines) == sorted(line for line in whole[key].completion.splitlines() if line.startswith("    "))
+    assert several
+
+
+def test_descriptions_and_examples_are_dropped_from_a_share_of_the_samples() -> None:
+    form = Form(drop_descriptions=0.5, drop_examples=0.5)
+    drafts = list(following_drafts(WORLD.train, recipe(form=form, tasks=["NER"])))
+    prompts = [draft.write(draft.negatives, Style()).prompt for draft in drafts]
+    described = ["settlement" in prompt.partition("sentence = ")[0].lower() for prompt in prompts]
+    with_examples = ["Examples:" in prompt for prompt in prompts]
+    assert len({*zip(described, with_examples, strict=True)}) == 4
+    assert 0.3 < sum(with_examples) / len(prompts) < 0.7
+
+
+def test_refinement_names_the_data_set() -> None:
+    tagged, plain = built(recipe(form=Form(tagged=True))), built()
+    assert all("DATASET world" in sample.prompt for sample in tagged)
+    assert not any("DATASET" in sample.prompt for sample in plain)
+    assert [sample.completion for sample in tagged] == [sample.completion for sample in plain]
 
 
 def test_no_sample_is_longer_than_the_budget_and_none_loses_sentence_or_answer() -> None:
@@ -156,7 +213,7 @@ def test_instance_code_shows_the_sentence_and_every_instance_of_one_class() -> N
 @pytest.mark.parametrize("hash_seed", ["0", "1"])
 def test_the_same_seed_gives_the_same_bytes_whatever_the_hash_seed(hash_seed: str) -> None:
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import hashlib, test_samples as t;"
+        "import sys; sys.path.insert(0, sys.argv[1]); import hashlib, samples_example as t;"
         "print(hashlib.sha256(repr(t.built()).encode()).hexdigest())"
     )
     environment = os.environ | {"PYTHONHASHSEED": hash_seed}
