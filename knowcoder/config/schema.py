@@ -30,8 +30,9 @@ class SchemaConfig(LongConfig):
     min_instances: int = key(0, "wikidata: keep the classes that have as many instances", unit="instances")
     min_role: int = key(1, "wikidata: statements with a qualifier that make it a role", unit="statements", least=1)
     workers: int = key(1, "wikidata: processes that read the dump", unit="processes", least=1)
-    show: str = key("", "print the concept of this name in an existing library (schema=DIR) instead of writing")
-    schema: str = key("", "library that show looks in", kinds=("schema",))
+    show: str = key("", "print what has this name, id, label or alias in a library (schema=DIR) instead of writing")
+    stats: bool = key(False, "print how many types a library (schema=DIR) has, by kind and depth, instead of writing")
+    schema: str = key("", "library that show and stats look in", kinds=("schema",))
     merge: list[str] = key([], "libraries to unite with this one, whose names and hints stay", kinds=("schema",))
     only_for: list[str] = key(
         [], "corpora: keep the types that they offer, with all that those inherit from and name", kinds=("corpus",)

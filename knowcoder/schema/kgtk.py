@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
@@ -36,8 +37,10 @@ def read_kgtk(path: str | Path, language: str = "en") -> SchemaSource:
         if kind is None:
             source.counts["files passed over"] += 1
             continue
-        for node1, label, node2 in _edges(file, source):
+        for line, (node1, label, node2) in _edges(file, source):
             kind(knowledge, node1, label, node2, language)
+            if kind in _IN_CYCLES:
+                source.places.setdefault((node1, node2), (str(file), line))
     if not (knowledge.subclasses or knowledge.properties):
         raise DataError(
             f"{folder}: no subclass edges (*P279*.tsv) and no properties (*datatypes*.tsv) here; give a KGTK folder"
@@ -89,7 +92,11 @@ _KINDS: tuple[tuple[str, Callable[[Knowledge, str, str, str, str], None]], ...] 
 )
 
 
-def _edges(file: Path, source: SchemaSource) -> Iterator[Edge]:
+_IN_CYCLES = (_subclass, _claim)
+
+
+def _edges(file: Path, source: SchemaSource) -> Iterator[tuple[int, Edge]]:
+    """The edges of a file with their lines."""
     number = 0
     try:
         with _open(file) as lines:
@@ -101,12 +108,13 @@ def _edges(file: Path, source: SchemaSource) -> Iterator[Edge]:
             for number, line in enumerate(lines, 2):
                 cells = line.rstrip("\n").split("\t")
                 source.read += 1
+                source.counts[f"edges in {file.name}"] += 1
                 if len(cells) == len(header):
-                    yield cells[first], "" if label is None else cells[label], cells[second]
+                    yield number, (cells[first], "" if label is None else cells[label], cells[second])
                 else:
                     reason = f"{len(cells)} columns where the header has {len(header)}; write the line again"
                     source.reject(reason, line.rstrip("\n")[:80], str(file), number)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"{file}:{number + 1}: {error}; the file may be cut off, fetch it again") from error
 
 

@@ -132,7 +132,7 @@ def _roles(qualifiers: Iterable[str], event: str, knowledge: Knowledge) -> tuple
 def _acyclic(parents: Parents, reason: str, source: SchemaSource) -> Parents:
     acyclic, removed = break_cycles(parents)
     for child, parent in removed:
-        source.reject(reason, f"{child} -> {parent}")
+        source.reject(reason, f"{child} -> {parent}", *source.places.get((child, parent), ()))
     return acyclic
 
 

@@ -21,15 +21,17 @@ _SHOWN = 5  # renamed types named on the screen; the file has them all
 
 
 def schema(settings: config.SchemaConfig) -> None:
-    """Read a schema library from a source, or show one of its types."""
+    """Read a schema library from a source, or show what a library holds."""
     from knowcoder.schema.library import SchemaLibrary
+    from knowcoder.schema.overview import statistics
     from knowcoder.schema.package import write_package
     from knowcoder.schema.source import merge
 
     inputs = checked_inputs(settings)
-    if settings.show:
+    if settings.show or settings.stats:
         need(settings, "schema")
-        print(_shown(SchemaLibrary.load(settings.schema), settings.show))
+        library = SchemaLibrary.load(settings.schema)
+        print(_shown(library, settings.show) if settings.show else statistics(library))
         return
     need(settings, "output")
     make = artefact.working if settings.source == "wikidata" else artefact.writing
@@ -111,11 +113,14 @@ def _read_dump(settings: config.SchemaConfig, output: Path) -> SchemaSource:
     return wikidata.merge(settings.input, output, output / _SHARDS, choice)
 
 
-def _shown(library: SchemaLibrary, name: str) -> str:
-    """A type as code, with its place in the taxonomy."""
+def _shown(library: SchemaLibrary, text: str) -> str:
+    """Every type of a name, id, label or alias: its place in the taxonomy, then its code."""
     from knowcoder.codec.prompt import definitions
+    from knowcoder.schema.overview import found, place_of
     from knowcoder.schema.render import Style
 
-    concept = library.by_name(name)
-    path = [library.by_id(id).name for id in reversed(library.ancestors(concept.id))]
-    return f"# {' > '.join([*path, name])}    id {concept.id}\n{definitions([name], library, Style(methods=True))}"
+    blocks = []
+    for concept in found(library, text):
+        place = "".join(f"# {line}\n" for line in place_of(concept, library).split("\n"))
+        blocks.append(place + definitions([concept.name], library, Style(methods=True)))
+    return "\n\n".join(blocks)
