@@ -11,6 +11,7 @@ from mentions_hold import assert_mentions_hold
 from knowcoder.codec.answer import build_answer
 from knowcoder.codec.parse import Offer, parse_answer
 from knowcoder.corpus import benchmark, registry
+from knowcoder.enrich.examples import mentions_of
 from knowcoder.errors import ConfigError
 from knowcoder.schema.concepts import RelationType
 from knowcoder.schema.render import Style
@@ -98,6 +99,21 @@ def test_files_with_spans_have_the_published_counts(name: str, data_root: Path) 
     assert_mentions_hold(corpus)
 
 
+VERIFIED = [name for name in registry.names() if registry.load(name).verified]
+
+
+@pytest.mark.parametrize("name", VERIFIED)
+def test_no_example_of_ours_is_held_out_text(name: str, data_root: Path) -> None:
+    known = registry.load(name)
+    examples = {example for label in known.labels.values() for example in label.examples}
+    examples |= {example for label in known.relations.values() for pair in label.examples for example in pair}
+    corpus = benchmark.read_benchmark(name, data_root)
+    held_out = mentions_of(s for split, found in corpus.splits.items() if split != "train" for s in found)
+    assert not {example.casefold() for example in examples} & {mention.casefold() for mention in held_out}
+    labels = [*known.labels.values(), *known.relations.values(), *known.events.values()]
+    assert all(label.examples for label in labels) or known.ontology
+
+
 def test_no_abstract_stands_on_both_sides_of_the_cut(data_root: Path) -> None:
     records = map(json.loads, (data_root / "phee" / "dev.jsonl").open())
     abstracts = {record["context"]: record["id"].rsplit("_", 1)[0] for record in records}
@@ -176,8 +192,7 @@ def test_a_yaml_file_of_ones_own_is_a_benchmark(tmp_path: Path) -> None:
 
 def test_all_benchmarks_share_one_library(data_root: Path) -> None:
     library = library_of(benchmark.schema_of_all(registry.names(), data_root))
-    verified = [name for name in registry.names() if registry.load(name).verified]
-    corpus = benchmark.read_benchmarks(verified, data_root)
+    corpus = benchmark.read_benchmarks(VERIFIED, data_root)
     for labels in corpus.labels.values():
         assert all(name in library for name in (*labels.entities, *labels.relations, *labels.events))
     ids = [sentence.id for sentences in corpus.splits.values() for sentence in sentences]
