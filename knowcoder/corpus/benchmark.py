@@ -17,7 +17,6 @@ from knowcoder.corpus.sentence import LabelSet, Sentence
 from knowcoder.errors import ConfigError, DataError
 from knowcoder.schema.concepts import Concept
 from knowcoder.schema.json_source import read_json
-from knowcoder.schema.naming import role_name
 from knowcoder.schema.source import name_concepts, unite
 
 
@@ -160,7 +159,7 @@ def _classes(benchmark: Benchmark, part: _Part, dropped: frozenset[str]) -> Clas
         relation_classes(part.concepts)
         | {key: RelationClass(label.name) for key, label in benchmark.relations.items() if key not in dropped},
         {
-            key: EventClass(label.name, {role: role_name(role) for role in label.roles})
+            key: EventClass(label.name, {role: benchmark.role(role) for role in label.roles})
             for key, label in benchmark.events.items()
         },
         left_out=dropped,

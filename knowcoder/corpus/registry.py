@@ -89,6 +89,7 @@ class Benchmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
         ontology: path of a part's ontology, which gives its types; else ``labels`` does.
         labels: label in the data -> class; with an ontology, what shall differ from it.
         relations, events: the same for those kinds.
+        role_names: label of a role -> its name, where that is not made of the label's words.
         other: labels that mean "none of the others", which may be dropped.
         left_out: labels that are never read.
         open: labels without a class get one made of their words; the data set's types are whatever it holds.
@@ -111,6 +112,7 @@ class Benchmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     labels: dict[str, Label] = {}
     relations: dict[str, RelationLabel] = {}
     events: dict[str, EventLabel] = {}
+    role_names: dict[str, str] = {}
     other: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     open: bool = False
@@ -126,6 +128,10 @@ class Benchmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
         return self.tasks or tasks_of(
             layout_of(self.format, self.keys, *(split.keys for split in self.splits.values()))
         )
+
+    def role(self, label: str) -> str:
+        """The name of a role."""
+        return self.role_names.get(label) or role_name(label)
 
     @property
     def counted(self) -> Mapping[str, Label | RelationLabel | EventLabel]:
@@ -186,7 +192,7 @@ def concepts_of(benchmark: Benchmark) -> list[Concept]:
         head, tail = ids(relation.head), ids(relation.tail)
         concepts.append(RelationType(**_named(key, relation), examples=relation.examples, head=head, tail=tail))
     for key, event in benchmark.events.items():
-        roles = tuple(Role(name=role_name(role), types=ids(types)) for role, types in event.roles.items())
+        roles = tuple(Role(name=benchmark.role(role), types=ids(types)) for role, types in event.roles.items())
         concepts.append(EventType(**_named(key, event), examples=event.examples, roles=roles))
     return concepts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ from knowcoder.schema.source import library_of
 from knowcoder.score.metrics import score
 from knowcoder.score.prediction import Prediction
 
+read = cache(benchmark.read_benchmark)
+"""A benchmark on the real data, read once for all tests."""
+
 # Sentences and entities of train, dev and test, as the data set's files have them.
 CROSSNER = {
     "crossner-ai": (14, [(100, 532), (350, 1549), (431, 1809)]),
@@ -32,7 +36,7 @@ CROSSNER = {
 @pytest.mark.parametrize("name", CROSSNER)
 def test_crossner_has_the_published_counts(name: str, data_root: Path) -> None:
     types, expected = CROSSNER[name]
-    corpus = benchmark.read_benchmark(name, data_root)
+    corpus = read(name, data_root)
     assert corpus.warnings == []
     assert corpus.rejects == []
     found = [(len(sentences), sum(len(s.entities) for s in sentences)) for sentences in corpus.splits.values()]
@@ -78,7 +82,7 @@ KINDS = ("sentences", "entities", "relations", "events", "arguments", "rejected"
 
 @pytest.mark.parametrize("name", SPANS)
 def test_files_with_spans_have_the_published_counts(name: str, data_root: Path) -> None:
-    corpus = benchmark.read_benchmark(name, data_root)
+    corpus = read(name, data_root)
     assert corpus.warnings == []
     tally = corpus.tally()
     assert {split: tuple(tally[split][kind] for kind in KINDS) for split in tally} == SPANS[name]
@@ -107,7 +111,7 @@ def test_no_example_of_ours_is_held_out_text(name: str, data_root: Path) -> None
     known = registry.load(name)
     examples = {example for label in known.labels.values() for example in label.examples}
     examples |= {example for label in known.relations.values() for pair in label.examples for example in pair}
-    corpus = benchmark.read_benchmark(name, data_root)
+    corpus = read(name, data_root)
     held_out = mentions_of(s for split, found in corpus.splits.items() if split != "train" for s in found)
     assert not {example.casefold() for example in examples} & {mention.casefold() for mention in held_out}
     labels = [*known.labels.values(), *known.relations.values(), *known.events.values()]
@@ -125,7 +129,7 @@ def test_no_abstract_stands_on_both_sides_of_the_cut(data_root: Path) -> None:
 @pytest.mark.parametrize("name", SPANS)
 def test_gold_as_answers_scores_one(name: str, data_root: Path) -> None:
     library = library_of(benchmark.schema_of(name, data_root))
-    corpus = benchmark.read_benchmark(name, data_root)
+    corpus = read(name, data_root)
     sentences = corpus.splits["test"]
     predictions = []
     for sentence in sentences:
