@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal, cast
 
 import torch.distributed as dist
@@ -70,7 +71,7 @@ class Evaluation:
         """
         started = time.perf_counter()
         model.eval()
-        with own_attention(model):
+        with own_attention(model), _own_arithmetic(model):
             engine = HfEngine(model, self._wrapper, _PROMPTS_PER_ROW * self._config.micro_batch)
             predictor = Predictor(
                 self._library,
@@ -88,6 +89,17 @@ class Evaluation:
         }
         mean = sum(scores.values()) / len(scores)
         return {"f1": mean, **scores, "evaluate_seconds": round(time.perf_counter() - started, 3)}
+
+
+@contextmanager
+def _own_arithmetic(model: PreTrainedModel) -> Iterator[None]:
+    """On processors let `model` compute as `predict` does: casting all weights anew for every token takes longer."""
+    casting = vars(model).pop("forward", None) if model.device.type == "cpu" else None
+    try:
+        yield
+    finally:
+        if casting is not None:
+            vars(model)["forward"] = casting
 
 
 def _gathered(own: Sequence[Prediction]) -> list[Prediction]:
