@@ -5,67 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
+from drawn_libraries import libraries
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import EntityType, EventType, RelationType, Role
 from knowcoder.schema.library import SchemaLibrary
 from knowcoder.schema.python_source import read_python, read_python_files
-from knowcoder.schema.render import library_source, one_line
-
-C = TypeVar("C", EntityType, RelationType, EventType)
-TEXTS = st.one_of(
-    st.text(max_size=20),
-    st.lists(
-        st.sampled_from(["Examples:", "Parents:", "a, b", '"""', '"', "\\", "),", "(", " ", "x", "\n"]), max_size=6
-    ).map("".join),
-)
-DESCRIPTIONS = TEXTS.map(one_line)
-
-
-@st.composite
-def libraries(draw: st.DrawFn) -> SchemaLibrary:
-    """Libraries whose ids are their names, as a Python source gives them."""
-
-    def family(count: int, prefix: str) -> list[tuple[str, str | None]]:
-        names = [f"{prefix}{number}" for number in range(count)]
-        return [
-            (name, draw(st.sampled_from([None, *names[:number]])) if number else None)
-            for number, name in enumerate(names)
-        ]
-
-    entities = family(draw(st.integers(1, 4)), "Thing")
-    types = st.lists(st.sampled_from([name for name, _ in entities]), unique=True, max_size=2).map(tuple)
-    texts = st.lists(TEXTS, max_size=3).map(tuple)
-    pairs = st.lists(st.tuples(TEXTS, TEXTS), max_size=3).map(tuple)
-    roles = st.lists(
-        st.builds(Role, name=st.sampled_from(["agent", "place", "from_"]), types=types, description=DESCRIPTIONS),
-        unique_by=lambda role: role.name,
-        max_size=3,
-    ).map(tuple)
-    return SchemaLibrary(
-        tuple(
-            EntityType(id=n, name=n, parent=p, description=draw(DESCRIPTIONS), examples=draw(texts))
-            for n, p in entities
-        ),
-        tuple(
-            RelationType(
-                id=n, name=n, parent=p, description=draw(DESCRIPTIONS), examples=draw(pairs),
-                head=draw(types), tail=draw(types),
-            )
-            for n, p in family(draw(st.integers(0, 3)), "Link")
-        ),
-        tuple(
-            EventType(
-                id=n, name=n, parent=p, description=draw(DESCRIPTIONS), examples=draw(texts), roles=draw(roles)
-            )
-            for n, p in family(draw(st.integers(0, 3)), "Act")
-        ),
-    )  # fmt: skip
+from knowcoder.schema.render import library_source
+from knowcoder.schema.source import Renamed
 
 
 @settings(max_examples=150, deadline=None)
@@ -153,6 +103,77 @@ def test_files_and_folders(tmp_path: Path) -> None:
         read_python_files(tmp_path / "nowhere")
 
 
+def test_slots_are_inherited_as_python_does_unless_a_constructor_names_them() -> None:
+    library = read_python(
+        """
+class Human(Entity): ...
+class Knows(Relation):
+    head: Human
+    tail: Human | Entity
+class Loves(Knows): ...
+class Act(Event):
+    agent: list[Human] = []
+    place: list[Entity] = []
+class Move(Act):
+    goal: list[Entity] = []
+    place: list[Human] = []
+class Fall(Act):
+    def __init__(self, trigger: str, victim: List[ Human ]):
+        super().__init__(trigger = trigger)
+class Slip(Fall): pass
+"""
+    )
+    loves = library.by_name("Loves")
+    assert isinstance(loves, RelationType)
+    assert (loves.head, loves.tail) == (("Human",), ())
+    roles = {event.name: [(role.name, role.types) for role in event.roles] for event in library.events}
+    assert roles["Move"] == [("agent", ("Human",)), ("place", ("Human",)), ("goal", ())]
+    assert roles["Fall"] == roles["Slip"] == [("victim", ("Human",))]
+
+
+def test_the_published_layout_of_a_package(tmp_path: Path) -> None:
+    entities = 'class Marriage(Occurrence):\n\t"""\n\tDescription: A bond.\n\tExamples: m1, m2\n\t"""\n\tpass\n'
+    relations = (
+        "from Entities import Human, Marriage\n\nclass PartOf(Relation):\n\tdef __init__(self, head_entity: "
+        "Human | Marriage, tail_entity: Entity):\n\t\tsuper().__init__(head_entity = head_entity, "
+        "tail_entity = tail_entity)\n"
+    )
+    events = (
+        'class Marriage(Life):\n\tdef __init__(self, trigger: str, *args):\n\t\targ_names = ["from", "spouse"]\n'
+        "\t\tsuper().__init__(trigger = trigger, arg_names = arg_names, *args)\n\n"
+        "class Wedding(Marriage):\n\tpass\n"
+    )
+    for name, text in (("Entities", entities), ("Relations", relations), ("Events", events)):
+        (tmp_path / f"{name}.py").write_text(text)
+    source = read_python_files(tmp_path)
+    library = source.library()
+    assert library.names("entity") == ("Marriage", "Occurrence", "Human")
+    assert library.names("event") == ("MarriageEvent", "Wedding", "Life")
+    marriage, wedding, part_of = (library.by_name(name) for name in ("MarriageEvent", "Wedding", "PartOf"))
+    assert isinstance(marriage, EventType)
+    assert isinstance(wedding, EventType)
+    assert isinstance(part_of, RelationType)
+    assert (marriage.parent, wedding.parent) == ("Life", "MarriageEvent")
+    assert [role.name for role in wedding.roles] == ["from_", "spouse"]
+    assert part_of.head == ("Human", "Marriage")
+    assert library.by_name("Marriage").examples == ("m1", "m2")
+    assert source.renamed == [Renamed("MarriageEvent", "Marriage", "MarriageEvent")]
+    undefined = [(Path(reject.file).stem, reject.line, reject.value) for reject in source.rejects]
+    assert undefined == [
+        ("Entities", 1, "Occurrence, which Marriage names"),
+        ("Events", 1, "Life, which Marriage names"),
+        ("Relations", 3, "Human, which PartOf names"),
+    ]
+    assert source.read == len(library) + 5 + len(source.rejects)  # five references: three parents, two heads
+
+
+def test_cycles_of_parents_are_cut_and_told(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("class A(B): ...\nclass B(A): ...\nclass C(Entity): ...\n")
+    source = read_python_files(tmp_path)
+    assert len(source.library()) == 3
+    assert [(reject.line, reject.value) for reject in source.rejects] == [(2, "B -> A")]
+
+
 @pytest.mark.parametrize(("file", "count"), [("entity", 98), ("relation", 64), ("ed", 14), ("eae", 39)])
 def test_the_published_definitions_are_read(data_root: Path, file: str, count: int) -> None:
     path = data_root / "knowcoder_official" / "class_defs" / f"{file}_class_defs.json"
@@ -167,3 +188,18 @@ def test_the_published_definitions_are_read(data_root: Path, file: str, count: i
     if kind == "relation":
         hinted = [name for name in defined if dataclasses.asdict(library.by_name(name))["head"]]
         assert len(hinted) > 30
+
+
+def test_the_published_definitions_are_one_library(data_root: Path) -> None:
+    source = read_python_files(data_root / "knowcoder_official" / "class_defs")
+    library = source.library()
+    undefined = [reject for reject in source.rejects if "named but not defined" in reject.reason]
+    assert len(source.rejects) == len(undefined) == 85
+    # 215 definitions: 4 of base classes, 5 of events that are defined for detection and for arguments.
+    assert len(library) == 215 - 4 - 5 + len(undefined)
+    assert source.counts["united"] == 5
+    assert [(renamed.old, renamed.new) for renamed in source.renamed] == [("Event", "Event_")]
+    ransom = library.by_name("Ransom")
+    assert isinstance(ransom, EventType)
+    assert all(role.types for role in ransom.roles)  # the definition for arguments has them
+    assert all(reject.line > 0 and Path(reject.file).is_file() for reject in undefined)
