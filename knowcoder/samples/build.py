@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +22,7 @@ from knowcoder.samples.negatives import NegativeSampling, siblings
 from knowcoder.samples.plan import Unit, drawn, split_file
 from knowcoder.samples.published import published_drafts
 from knowcoder.samples.sample import Sample
-from knowcoder.samples.understanding import definition_samples, instance_drafts
+from knowcoder.samples.understanding import definition_lengths, definition_samples, instance_drafts
 from knowcoder.schema.library import SchemaLibrary
 from knowcoder.schema.render import Style
 
@@ -59,7 +60,7 @@ class Builder:
         """Yield a unit's samples that fit the budget, which counts the others."""
         key = f"{self.settings.seed}/{unit.round}"
         if unit.kind == "definitions":
-            return definition_samples(self.library, self.style, budget, f"{key}/definitions")
+            return definition_samples(self.library, self.style, budget, self._lengths, f"{key}/definitions")
         if unit.kind == "rows":
             return budget.fit(published_drafts(self._rows(unit), budget.rejected), self.style)
         sentences = drawn(self._sentences(unit), unit, f"{self.settings.seed}/{unit.input}")
@@ -77,6 +78,10 @@ class Builder:
             key=key,
         )
         return budget.fit(following_drafts(sentences, recipe), self.style)
+
+    @cached_property
+    def _lengths(self) -> dict[str, int]:
+        return definition_lengths(self.library, self.style, self.budget())
 
     def _sentences(self, unit: Unit) -> Iterator[Sentence]:
         return jsonl.read(split_file(self.settings.corpus[unit.input], self.settings.split), Sentence, unit.part)

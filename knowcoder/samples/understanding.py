@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from knowcoder.codec.prompt import InstanceOrder, definitions, instance_code
 from knowcoder.corpus.sentence import Sentence
@@ -17,14 +17,25 @@ from knowcoder.schema.render import Style
 _INSTANCE_TASKS: tuple[Task, ...] = ("NER", "RE", "EAE")
 
 
-def definition_samples(library: SchemaLibrary, style: Style, budget: Budget, key: str) -> Iterator[Sample]:
-    """Random concepts, as many as fill the budget; every concept is defined once.
-
-    A concept whose definition alone is longer than the budget is counted as rejected. ``key`` makes the order.
-    """
+def definition_lengths(library: SchemaLibrary, style: Style, budget: Budget) -> dict[str, int]:
+    """Tokens of every concept's definition alone, by name; the same for all rounds."""
     names = sorted(concept.name for concept in library)
     codes = (Sample("", definitions([name], library, style), "definition", name) for name in names)
-    lengths = dict(zip(names, budget.lengths(codes), strict=True))
+    return dict(zip(names, budget.lengths(codes), strict=True))
+
+
+def definition_samples(
+    library: SchemaLibrary, style: Style, budget: Budget, lengths: Mapping[str, int], key: str
+) -> Iterator[Sample]:
+    """Random concepts, as many as fill the budget; every concept is defined once.
+
+    A concept whose definition alone is longer than the budget is counted as rejected.
+
+    Args:
+        lengths: see ``definition_lengths``.
+        key: makes the order.
+    """
+    names = list(lengths)
     Draw(key).shuffle(names)
     chosen: list[str] = []
     length = 0

@@ -12,15 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from samples_example import LABELS, LIBRARY, STYLE, WORLD, built, recipe, words
+from tokenizers import Tokenizer, decoders, models
+from tokenizers.pre_tokenizers import ByteLevel
 
+from knowcoder.codec.model_card import ModelCard
 from knowcoder.codec.parse import Offer, parse_answer
+from knowcoder.codec.wrapper import Wrapper
 from knowcoder.corpus.sentence import Event
+from knowcoder.predict.engines import Completion
+from knowcoder.predict.predict import Predictor, requests_of
 from knowcoder.samples.budget import Budget, Draft
 from knowcoder.samples.draw import Draw
 from knowcoder.samples.following import Form, following_drafts, split
 from knowcoder.samples.negatives import NegativeSampling, siblings
 from knowcoder.samples.sample import Sample
-from knowcoder.samples.understanding import definition_samples, instance_drafts
+from knowcoder.samples.understanding import definition_lengths, definition_samples, instance_drafts
 from knowcoder.schema.render import Style
 
 
@@ -141,6 +147,40 @@ def test_descriptions_and_examples_are_dropped_from_a_share_of_the_samples() -> 
     assert 0.3 < sum(with_examples) / len(prompts) < 0.7
 
 
+class Recorder:
+    """An engine that notes what it is asked and answers nothing."""
+
+    def __init__(self) -> None:
+        tokenizer = Tokenizer(models.BPE({c: i for i, c in enumerate(sorted(ByteLevel.alphabet()))}, []))
+        tokenizer.pre_tokenizer, tokenizer.decoder = ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+        self.wrapper = Wrapper.of("plain", tokenizer, None, None)
+        self.asked: list[list[int]] = []
+
+    def complete(self, prompts: Sequence[list[int]], *_: object) -> list[Completion]:
+        self.asked += prompts
+        return [Completion("results = []", 4, True) for _ in prompts]
+
+
+@pytest.mark.parametrize("dialect", ["clean", "released"])
+def test_a_refined_model_is_asked_in_the_form_that_it_was_trained_in(dialect: str) -> None:
+    """Offered the whole label set, whose order is shuffled for training, both say the same lines."""
+    style = Style(dialect, examples=2)  # type: ignore[arg-type]
+    sentences = WORLD.train[:20]
+    engine = Recorder()
+    card = ModelCard(style=style, tagged=True)
+    predictor = Predictor(LIBRARY, engine, card, decoding="free")
+    predictor.predict(list(requests_of(sentences, LABELS, ["NER", "RE", "ED", "EAE"])))
+    made = recipe(NegativeSampling(whole=1.0), Form(tagged=True))
+    samples = [draft.write(draft.negatives, style) for draft in following_drafts(sentences, made)]
+
+    def lines(prompts: Sequence[list[int]]) -> list[list[str]]:
+        return sorted(sorted(engine.wrapper.decode(ids).splitlines()) for ids in prompts)
+
+    asked = [ids for ids in engine.asked if ids]
+    assert lines(asked) == lines([engine.wrapper.prompt_ids(sample.prompt) for sample in samples])
+    assert all("For DATASET world, " in engine.wrapper.decode(ids) for ids in asked)
+
+
 def test_refinement_names_the_data_set() -> None:
     tagged, plain = built(recipe(form=Form(tagged=True))), built()
     assert all("DATASET world" in sample.prompt for sample in tagged)
@@ -194,7 +234,8 @@ def test_what_does_not_fit_at_all_is_counted() -> None:
 
 def test_every_concept_is_defined_once_per_pass() -> None:
     budget = Budget(words(), 150)
-    samples = [sample for key in "12" for sample in definition_samples(LIBRARY, Style(), budget, key)]
+    lengths = definition_lengths(LIBRARY, Style(), budget)
+    samples = [sample for key in "12" for sample in definition_samples(LIBRARY, Style(), budget, lengths, key)]
     code = "\n".join(sample.completion for sample in samples)
     assert all(sample.prompt == "" and budget.length(sample) <= 150 for sample in samples)
     assert budget.rejected.total() == 0
