@@ -69,7 +69,8 @@ def corpus(settings: config.CorpusConfig) -> None:
     if any(twice.values()):
         print(f"sentences that stand twice: {in_words({split: count for split, count in twice.items() if count})}")
     for (later, earlier), found in shared.items():
-        print(f"{later}: {found} stand in {earlier} too")
+        where = f" ({in_words(found.sources)})" if found.sources and len(read.labels) > 1 else ""
+        print(f"{later}: {found} stand in {earlier} too{where}")
 
 
 def _list() -> None:

@@ -201,3 +201,20 @@ def test_all_benchmarks_share_one_library(data_root: Path) -> None:
         assert all(name in library for name in (*labels.entities, *labels.relations, *labels.events))
     ids = [sentence.id for sentences in corpus.splits.values() for sentence in sentences]
     assert len(set(ids)) == len(ids)
+
+
+IEPILE = {"msra": ("NER", 6, 3), "duie2": ("SPO", 5, 6), "duee1": ("EE", 6, 9)}  # folder, texts, what is asked for
+
+
+@pytest.mark.parametrize("name", IEPILE)
+def test_real_rows_of_chinese_data_sets_are_read_without_loss(name: str, data_root: Path, tmp_path: Path) -> None:
+    folder, texts, annotations = IEPILE[name]
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.json").write_bytes((data_root / "iepile_samples" / folder / "sample.json").read_bytes())
+    corpus = benchmark.read_benchmark(name, tmp_path)
+    assert corpus.rejects == []
+    found = corpus.splits["train"]
+    assert len(found) == texts
+    assert sum(len(s.entities if name == "msra" else (*s.relations, *s.events)) for s in found) == annotations
+    assert {sentence.language for sentence in found} == {"zh"}
+    assert_mentions_hold(corpus)
