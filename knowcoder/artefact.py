@@ -286,7 +286,7 @@ def _make(directory: Path) -> None:
 
 
 def _check_resumable(directory: Path, before: Manifest, now: Manifest) -> None:
-    """Raise where a cut-off artefact was begun with another configuration."""
+    """Raise where a cut-off artefact was begun with another configuration or other inputs."""
     if before.kind != now.kind:
         raise ArtefactError(f"output={directory}: is of kind {before.kind}; one of kind {now.kind} cannot resume there")
     if not same_making(before.config, now.config):
@@ -294,6 +294,12 @@ def _check_resumable(directory: Path, before: Manifest, now: Manifest) -> None:
         raise ArtefactError(
             f"output={directory}: begun with other values of {', '.join(changed)}; "
             "resume with the same keys, or start anew with overwrite=true"
+        )
+    other = sorted(k for k in now.inputs if before.inputs.get(k, {}).get("hash") != now.inputs[k]["hash"])
+    if other:
+        raise ArtefactError(
+            f"output={directory}: begun with another content of {', '.join(other)}; "
+            "give the same input, or start anew with overwrite=true"
         )
 
 

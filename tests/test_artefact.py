@@ -70,6 +70,17 @@ def test_a_long_stage_is_running_until_its_end_and_resumes_only_with_the_same_ke
     assert artefact.require(settings.output, "predictions", key="x").state == "complete"
 
 
+def test_what_was_begun_with_another_input_does_not_resume(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("one")
+    settings = predict(tmp_path / "out", resume=True)
+    making = artefact.working(settings.output, "p", settings, {"input": str(text)})  # and then it is killed
+    (making.__enter__().directory / "part").write_text("half")
+    text.write_text("two")
+    with pytest.raises(ArtefactError, match="another content of input"):
+        artefact.working(settings.output, "p", settings, {"input": str(text)}).__enter__()
+
+
 def test_an_overwrite_that_was_cut_off_keeps_the_old_one_aside(tmp_path: Path) -> None:
     settings = predict(tmp_path / "out", overwrite=True)
     with artefact.working(settings.output, "predictions", settings, {}) as output:
