@@ -169,8 +169,7 @@ def _classes(benchmark: Benchmark, part: _Part, dropped: frozenset[str]) -> Clas
 
 def _offered(benchmark: Benchmark, part: _Part, dropped: frozenset[str]) -> LabelSet:
     """The classes that a part's sentences are offered."""
-    known = benchmark.labels | benchmark.relations
-    names = {known[label].name for label in dropped if label in known}
+    names = {label.name for key, label in benchmark.all_labels.items() if key in dropped}
     return label_set(concept for concept in part.concepts if concept.name not in names)
 
 

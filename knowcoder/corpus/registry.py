@@ -129,6 +129,11 @@ class Benchmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
             layout_of(self.format, self.keys, *(split.keys for split in self.splits.values()))
         )
 
+    @property
+    def all_labels(self) -> dict[str, Label | RelationLabel | EventLabel]:
+        """The labels of every kind."""
+        return {**self.labels, **self.relations, **self.events}
+
     def role(self, label: str) -> str:
         """The name of a role."""
         return self.role_names.get(label) or role_name(label)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mentions_hold import assert_mentions_hold
 
+from knowcoder.config import configs_dir
 from knowcoder.corpus import registry
 from knowcoder.corpus.benchmark import read_benchmark
 from knowcoder.corpus.sentence import Sentence
@@ -47,9 +48,8 @@ def test_every_file_is_complete(name: str) -> None:
     known = registry.load(name)
     assert known.asked
     assert known.obtain
-    labels = {**known.labels, **known.relations, **known.events}
-    assert bool(labels) != known.open
-    assert all(label.description.endswith(".") for label in labels.values() if not known.ontology)
+    assert bool(known.all_labels) != known.open
+    assert known.ontology or all(label.description.endswith(".") for label in known.all_labels.values())
     assert {label for label in (*known.other, *known.left_out) if label not in known.labels} <= set(known.left_out)
     if known.types and not known.ontology and not known.verified:
         assert len({label.name for label in known.counted.values()}) == known.types
@@ -104,7 +104,7 @@ def test_a_verified_benchmark_with_other_counts_is_an_error(tmp_path: Path) -> N
     with pytest.raises(DataError, match=r"train: 2 sentences, expected 100; .*benchmark=\[FILE.yaml\]"):
         read_benchmark("crossner-ai", tmp_path)
     own = tmp_path / "own.yaml"
-    text = (registry.configs_dir() / "benchmark" / "crossner-ai.yaml").read_text()
+    text = (configs_dir() / "benchmark" / "crossner-ai.yaml").read_text()
     own.write_text(text.replace("verified: true", "verified: false"))
     corpus = read_benchmark(str(own), tmp_path)
     assert "2 sentences, expected 100" in corpus.warnings[0]
@@ -141,7 +141,7 @@ def test_a_path_without_the_files_says_how_to_get_them(tmp_path: Path) -> None:
 
 
 def test_every_published_recipe_name_is_there() -> None:
-    recipe = (registry.configs_dir() / "recipe" / "knowcoder-7b.yaml").read_text()
+    recipe = (configs_dir() / "recipe" / "knowcoder-7b.yaml").read_text()
     named = {line.strip("- ").strip() for line in recipe.splitlines() if line.startswith("        - ")}
     assert set(PAPER) <= named
     assert named | {"kelm", "universalner", "instructie", "lsee"} <= set(registry.names()) | {
