@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections import Counter
@@ -31,9 +32,14 @@ class JsonFile:
     def __init__(self, file: Path) -> None:
         self.file = file
         try:
-            self.whole = Piece(file.read_bytes())
+            raw = file.read_bytes().removeprefix(codecs.BOM_UTF8)
+            raw.decode()
         except OSError as error:
             raise DataError(f"{file}: {error.strerror or error}; give a JSON file or a folder of them") from error
+        except UnicodeDecodeError as error:
+            line = 1 + raw.count(b"\n", 0, error.start)
+            raise DataError(f"{file}:{line}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+        self.whole = Piece(raw)
 
     def parse(self, piece: Piece, kind: Any) -> Any:
         """A piece as an object of a type.
@@ -43,7 +49,7 @@ class JsonFile:
         """
         try:
             return msgspec.json.decode(piece.raw, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except msgspec.DecodeError as error:
             byte = re.search(r"\(byte (\d+)\)", str(error))
             line = piece.line + piece.raw.count(b"\n", 0, int(byte[1]) if byte else 0)
             raise DataError(f"{self.file}:{line}: {error}; it begins {beginning(piece)}") from error

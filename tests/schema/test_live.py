@@ -102,7 +102,7 @@ def test_any_module(library: SchemaLibrary) -> None:
 def test_a_hint_that_cannot_be_understood_is_named() -> None:
     class Broken(Relation):
         head: Entity
-        tail: "Entity if print() else City"  # type: ignore  # noqa: UP037
+        tail: "Entity if print() else Relation"  # type: ignore  # noqa: UP037
 
     with pytest.raises(DataError, match=r"Broken\.tail: .* is no type hint"):
         read_classes([Broken])
