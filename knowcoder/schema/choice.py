@@ -17,11 +17,19 @@ from knowcoder.schema.taxonomy import parents_of
 _ID = re.compile(r"[QP][1-9][0-9]*")
 
 
-class Fact(msgspec.Struct):
-    """An entity and the classes that it is an instance of: a line of ``facts.jsonl``."""
+#: What a page that only tells things of one name apart is an instance of.
+DISAMBIGUATION = "Q4167410"
+
+
+class Fact(msgspec.Struct, omit_defaults=True):
+    """An entity and the classes that it is an instance of: a line of ``facts.jsonl``.
+
+    ``names`` holds its label and aliases, the label first.
+    """
 
     id: str
     types: list[str]
+    names: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class Nearest:
         self._known: dict[str, tuple[str, ...]] = {}
 
     def __call__(self, id: str) -> tuple[str, ...]:
-        if id in self.kept:
+        if id in self.kept or id == DISAMBIGUATION:  # whoever types text must know those, chosen or not
             return (id,)
         if id not in self._known:
             self._known[id] = self.above(id)

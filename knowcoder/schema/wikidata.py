@@ -87,8 +87,8 @@ def merge(path: str | Path, directory: Path, shards: Path, choice: Choice | None
     """The schema that the shards of a dump hold.
 
     Head and tail types come from the subject and value type constraints of a property (P2302 with P2308), roles of
-    events from the qualifiers of its statements. ``facts.jsonl`` (entity and its types) and ``instances.jsonl``
-    (type and the number of its instances) go to ``directory``.
+    events from the qualifiers of its statements. ``facts.jsonl`` (an entity, its types and names) and
+    ``instances.jsonl`` (a type and the number of its instances) go to ``directory``.
 
     Raises:
         DataError: the dump names no class and no item-valued property.
@@ -229,7 +229,7 @@ def _facts(
             types = dict.fromkeys(kept for kind in named.kinds for kept in nearest(kind))
             if types:
                 source.counts["entities with types"] += 1
-                yield Fact(named.id, list(types))
+                yield Fact(named.id, list(types), [named.label, *named.aliases] if named.label else named.aliases)
             elif named.kinds:
                 source.counts["entities of no kept type"] += 1
 

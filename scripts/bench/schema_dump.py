@@ -89,8 +89,8 @@ def compare(path: Path, processes: int, size: int, rounds: int) -> dict[str, flo
     for _ in range(rounds):
         for work in ("floor", "ours"):
             run = alone(work, path, processes)
-            for name, value in run.items():
-                best.setdefault(work, run)[name] = min(best[work][name], value)
+            before = best.get(work, run)
+            best[work] = {name: min(value, before[name]) for name, value in run.items()}
     for work, run in best.items():
         clock, processor = (best["floor"][name] / run[name] for name in ("seconds", "cpu"))
         print(

@@ -203,6 +203,19 @@ def test_types_are_chosen_by_ids(tmp_path: Path) -> None:
     assert [r.value for r in source.rejects] == ["P777", "Q777"]
 
 
+def test_facts_hold_names_and_pages_that_tell_names_apart(tmp_path: Path) -> None:
+    dump = [
+        *chain(),
+        entity("Q200", "Ada", {"P31": [claim("Q4")]}, aliases={"en": [{"value": "Countess"}]}),
+        entity("Q201", "", {"P31": [claim("Q4"), claim("Q4167410")]}, labels={}),
+    ]
+    read(write(tmp_path / "dump.json", dump), Choice(ids=frozenset({"Q4"})))
+    assert list(jsonl.read(tmp_path / "facts.jsonl", Fact))[-2:] == [
+        Fact("Q200", ["Q4"], ["Ada", "Countess"]),
+        Fact("Q201", ["Q4", "Q4167410"]),
+    ]
+
+
 def test_types_are_chosen_by_facts_and_by_instances(tmp_path: Path) -> None:
     path = write(tmp_path / "dump.json", chain())
     chosen = {concept.id: concept.parent for concept in read(path, Choice(types=frozenset({"Q4", "Q2"}))).concepts}
