@@ -162,7 +162,7 @@ def _chart(
         Curve(name, colours.get(name, 0), [(across(s), up(v)) for s, v in _thinned(values)], values[-1][1])
         for name, values in quantities.items()
     ]
-    steps = [step for step in ticks(begin, end, 5) if begin <= step <= end]
+    steps = [step for step in ticks(begin, end, 5) if begin <= step <= end and step == round(step)]
     return Chart(title, found, low, high, [(across(s), s) for s in steps], [(up(v), v) for v in upward])
 
 
@@ -171,7 +171,7 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     size = max(abs(low), abs(high))
     spread = high - low
     if spread <= max(1e-9 * size, 1e-30):  # one value, up to rounding
-        spread = max(size, 1e-30)
+        spread = size if size > 1e-30 else 1.0
     rough = spread / count
     unit = 10.0 ** math.floor(math.log10(rough))
     distance = next(unit * factor for factor in (1, 2, 2.5, 5, 10, 20) if unit * factor >= rough * 0.999)

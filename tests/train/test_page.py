@@ -31,6 +31,12 @@ def test_curves_stay_in_their_frame_and_skip_what_is_no_number(values) -> None:
             assert 0 <= y <= HEIGHT
 
 
+def test_a_short_run_that_learns_nothing_has_plain_axes() -> None:
+    (f1,) = charts([{"step": step, "f1": 0.0} for step in (1, 2)])
+    assert [value for _, value in f1.upward][:2] == [0.0, 0.25]
+    assert [step for _, step in f1.across] == [0.0, 1.0, 2.0]
+
+
 @given(finite, finite, st.integers(2, 6))
 def test_ticks_are_few_even_and_hold_the_values(one: float, other: float, count: int) -> None:
     low, high = sorted((one, other))
