@@ -21,7 +21,7 @@ INDENT = "    "
 _SPECIAL = re.compile(r'[\x00-\x1f\x7f"\\\ud800-\udfff]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 # An example that must be quoted so that a list of examples can be read back.
-_NOT_PLAIN = re.compile(r'^"|^\s|\s$|^$|, |[^\S ]|[\x00-\x1f\x7f]')
+_NOT_PLAIN = re.compile(r'^"|^\s|\s$|^$|, |[^\S ]|[\x00-\x1f\x7f\ud800-\udfff]')
 
 Pair: TypeAlias = tuple[str, str]
 
@@ -106,6 +106,8 @@ class Renderer:
 
     def definitions(self, names: Sequence[str]) -> str:
         """See ``definitions``."""
+        if not names:
+            return ""
         bases, imported, blocks = self.parts(names)
         imports = [f"from knowcoder import {', '.join(bases)}", *self.rule_imports(names)]
         imports += import_lines(imported, self.library)
@@ -380,7 +382,8 @@ def _in_docstring(text: str, last: bool = True) -> str:
     """Text for use between triple quotes; ``last`` if the closing quotes follow it at once."""
     if text.isprintable() and "\\" not in text and '"' not in text:
         return text
-    text = re.sub(r"[\x00-\x1f\x7f\\\ud800-\udfff]", _escaped, text)
+    text = re.sub(r"[\ud800-\udfff]", "\ufffd", text)  # half a character, which CPython takes in no docstring
+    text = re.sub(r"[\x00-\x1f\x7f\\]", _escaped, text)
     if '"""' in text:
         return text.replace('"', '\\"')
     return text[:-1] + '\\"' if last and text.endswith('"') else text

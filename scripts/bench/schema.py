@@ -33,13 +33,14 @@ from knowcoder.schema.source import library_of, name_concepts, unite
 ENTITIES, RELATIONS, EVENTS = 28_500, 1_000, 500
 CLASSES_PER_PROMPT, PROMPTS = 10, 20_000
 TEXT = "Ada Lovelace was born in London and wrote to Charles Babbage about the Analytical Engine."
-WORDS = (
+VOCABULARY = (
     "ancient annual basic bridge capital center city club college company court culture data device district early "
     "engine event family field film game group history house island journal lake language local machine medical model "
     "music north office opera park party person place planet plant player port power prize protein public river road "
     "royal rule school science season series ship space sport state station stone street system team theory title "
     "tower town type union unit valley vessel village war water work world writer year"
-).split()
+)
+WORDS = VOCABULARY.split()
 
 # Loading is timed in a process of its own, without the start of the interpreter and of what it imports first.
 CHILD = """
