@@ -68,7 +68,9 @@ def json_schema() -> dict[str, Any]:
         one: Any = record | str
         fields.append((key, list[one], []))
     document = msgspec.defstruct("SchemaLibrary", fields, forbid_unknown_fields=True, rename={"schema": "$schema"})
-    return {"$schema": ADDRESS, "title": "Schema library of knowcoder", **msgspec.json.schema(document)}
+    schema = {"$schema": ADDRESS, "title": "Schema library of knowcoder", **msgspec.json.schema(document)}
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema))
+    return plain
 
 
 if __name__ == "__main__":

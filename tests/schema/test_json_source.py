@@ -84,3 +84,64 @@ def test_the_real_ontologies(data_root: Path) -> None:
     source = read_json(data_root / "text2kg_wikidata" / "ontologies")
     assert (source.counts["EntityType"], source.counts["RelationType"]) == (128, 90)
     assert len(source.library()) == 218
+
+
+def test_labels_alone(tmp_path: Path) -> None:
+    source = read_json(write(tmp_path / "labels.json", ["human being", "город"]))
+    assert source.concepts == [
+        EntityType(id="human being", name="HumanBeing", label="human being"),
+        EntityType(id="город", name="Город", label="город"),
+    ]
+    by_kind = {"entities": ["person"], "relations": ["born in"], "events": ["attack"]}
+    library = read_json(write(tmp_path / "kinds.json", by_kind)).library()
+    assert [concept.name for concept in library] == ["Person", "BornIn", "Attack"]
+
+
+def test_a_slot_of_which_nothing_is_said_is_the_parent_s(tmp_path: Path) -> None:
+    relations = [
+        {"id": "loves", "parent": "knows"},
+        {"id": "knows", "parent": "meets", "head": ["a"]},
+        {"id": "meets", "head": [], "tail": ["a", "b"]},
+        {"id": "any", "parent": "knows", "head": []},
+    ]
+    source = read_json(write(tmp_path / "s.json", {"entities": ["a", "b"], "relations": relations}))
+    slots = {relation.id: (relation.head, relation.tail) for relation in source.library().relations}
+    both = ("a", "b")
+    assert slots == {"loves": (("a",), both), "knows": (("a",), both), "meets": ((), both), "any": ((), both)}
+    assert source.rejects == []
+
+
+def test_events_by_path_with_role_types(tmp_path: Path) -> None:
+    general = {"roles": ["Attacker", "Target", "Target"], "role_types": [["per", "org"], ["fac"], ["per"]]}
+    special = {
+        "roles": ["Cause"],
+        "role_types": [["event", "per"]],
+        "keywords": ["blast"],
+        "template": "<arg1> it <arg9>",
+    }
+    events = {"Conflict.Attack.Blast": special, "Conflict.Attack.Unspecified": general}
+    source = read_json(write(tmp_path / "s.json", events))
+    library = source.library()
+    assert library.names("entity") == ("Per", "Org", "Fac")
+    blast, attack = library.events
+    assert (blast.name, blast.parent, blast.examples) == ("Blast", "Conflict.Attack.Unspecified", ("blast",))
+    assert blast.description == "Cause it <arg9>"
+    assert blast.roles == (Role(name="cause"),)
+    assert attack.name == "Attack"
+    assert attack.roles == (
+        Role(name="attacker", types=("per", "org")),
+        Role(name="target", types=("fac", "per")),
+    )
+    assert [reject.value for reject in source.rejects] == ["Conflict.Attack.Blast: Cause: event"]
+
+
+def test_the_real_event_ontology(data_root: Path) -> None:
+    source = read_json(data_root / "wikievents" / "event_role_KAIROS.json")
+    library = source.library()
+    assert (len(library.events), len(library.entities)) == (51, 25)
+    assert {reject.reason for reject in source.rejects} == {"a role that events fill; any entity is taken"}
+    assert all(event.roles and event.examples and event.description for event in library.events)
+    assert sum(event.parent is not None for event in library.events) == 12
+    attack = library.by_name("Attack")
+    assert isinstance(attack, EventType)
+    assert attack.id == "Conflict.Attack.Unspecified"

@@ -42,6 +42,10 @@ def test_a_small_extract(tmp_path: Path) -> None:
 def test_a_file_that_is_cut_off_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "derived.P279.tsv.gz"
     path.write_bytes(gzip.compress(b"node1\tlabel\tnode2\n" + b"Q1\tP279\tQ2\n" * 99)[:-9])
+    with pytest.raises(DataError, match=r"P279\.tsv\.gz:\d+: .*cut off"):
+        read_kgtk(tmp_path)
+    whole = gzip.compress(b"node1\tlabel\tnode2\n" + bytes(range(32, 127)) * 99)
+    path.write_bytes(whole[:60] + b"\xff" * 9 + whole[69:])
     with pytest.raises(DataError, match="cut off"):
         read_kgtk(tmp_path)
 
@@ -59,6 +63,14 @@ def test_the_real_taxonomy(data_root: Path) -> None:
     counts = source.counts
     assert counts["EntityType"] == 14_598
     assert counts["rejected: subclass cycle"] == 6
+    assert counts["edges in derived.P279.tsv.gz"] == 22_064
+    assert counts["edges in derived.P31.tsv.gz"] == 77_358
+    assert counts["edges in labels.en.tsv.gz"] == 66_359
+    assert counts["edges in descriptions.en.tsv.gz"] == 59_844
+    broken = [reject for reject in source.rejects if "columns" in reject.reason]
+    assert (len(broken), len(source.rejects)) == (18, 18 + 6)
+    assert {Path(reject.file).name for reject in broken} == {"metadata.property.datatypes.tsv.gz"}
+    assert all(reject.line > 1 for reject in source.rejects)
     assert counts["classes with several parents"] == 5_482
     assert counts["classes without a label"] == 208
     assert counts["classes without a description"] == 2_355
@@ -71,3 +83,6 @@ def test_the_real_properties(data_root: Path) -> None:
     source = read_kgtk(data_root / "wikidata_properties")
     assert source.counts["RelationType"] == len(source.library()) == 1_384
     assert all(concept.label for concept in source.concepts)
+    assert source.counts["edges in claims.properties.tsv.gz"] == 122_540
+    assert source.counts["edges in labels.property.en.tsv.gz"] == 7_810
+    assert source.rejects == []

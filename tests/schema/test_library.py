@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import EntityType, EventType, RelationType, Role
@@ -41,10 +43,47 @@ def test_a_subset_holds_all_that_it_refers_to() -> None:
     assert len(LIBRARY.subset([])) == 0
 
 
-@pytest.mark.parametrize("ask", [lambda: LIBRARY.by_name("Twon"), lambda: LIBRARY.by_id("Twon")])
+def test_a_type_is_found_by_all_it_is_called() -> None:
+    library = SchemaLibrary(
+        (
+            EntityType(id="Q1", name="City", label="city", aliases=("Stadt", "Πόλις")),
+            EntityType(id="Q2", name="City_Q2", label="CITY", parent="Q1"),
+            EntityType(id="Town", name="Village", label="straße"),
+            EntityType(id="Q4", name="Town", label="big  town", aliases=("Q1", "")),
+        )
+    )
+    found = {text: [concept.id for concept in library.find(text)] for text in ("City", "Q1", "q1", "stadt", "ΠΌΛΙΣ")}
+    assert found == {"City": ["Q1", "Q2"], "Q1": ["Q1", "Q4"], "q1": ["Q4"], "stadt": ["Q1"], "ΠΌΛΙΣ": ["Q1"]}
+    assert [concept.id for concept in library.find("Town")] == ["Q4", "Town"]
+    assert [concept.id for concept in library.find(" Big Town ")] == ["Q4"]
+    assert [concept.id for concept in library.find("STRASSE")] == ["Town"]
+    assert library.find("") == library.find("nowhere") == ()
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(0, 30)), max_size=30))
+def test_ancestors_and_descendants_are_each_other_s_converse(parents: list[int | None]) -> None:
+    types = [
+        EntityType(id=f"Q{n}", name=f"T{n}", parent=None if parent is None or parent >= n else f"Q{parent}")
+        for n, parent in enumerate(parents)
+    ]
+    library = SchemaLibrary(tuple(reversed(types)))
+    for one in library.entities:
+        walked, parent = [], one.parent
+        while parent is not None:
+            walked.append(parent)
+            parent = library.by_id(parent).parent
+        assert library.ancestors(one.id) == tuple(walked)
+        assert set(library.children(one.id)) == {other.id for other in types if other.parent == one.id}
+        assert sorted(library.descendants(one.id)) == sorted(
+            other.id for other in types if one.id in library.ancestors(other.id)
+        )
+    assert set(library.children(None)) == {one.id for one in types if one.parent is None}
+
+
+@pytest.mark.parametrize("ask", [LIBRARY.by_name, LIBRARY.by_id, LIBRARY.ancestors, LIBRARY.descendants])
 def test_an_unknown_name_is_named(ask: object) -> None:
     with pytest.raises(DataError, match="Twon"):
-        ask()  # type: ignore[operator]
+        ask("Twon")  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
