@@ -86,6 +86,11 @@ def test_parts_are_drawn_from_no_other_artefact(made: Path, tmp_path: Path) -> N
         run(f"input={tmp_path}", f"output={tmp_path / 'parts'}")
 
 
+def test_a_corpus_is_no_benchmark(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a corpus already; leave benchmark out"):
+        run(f"input={made}", "benchmark=[conll03]", f"output={tmp_path / 'parts'}")
+
+
 def test_the_list_is_a_table_of_all(capsys: pytest.CaptureFixture[str]) -> None:
     run("list=true")
     head, *rows = capsys.readouterr().out.splitlines()
