@@ -93,7 +93,7 @@ def _read(settings: config.CorpusConfig) -> Corpus:
 
     if settings.input and artefact.read_manifest(settings.input):
         if settings.benchmark:
-            raise ConfigError(f"input={settings.input}: is a corpus already; leave benchmark out, or give the raw files")
+            raise ConfigError(f"input={settings.input}: is a corpus already; leave benchmark out, or give raw files")
         return replace(Corpus.load(settings.input), rejects=[])
     if settings.benchmark:
         return read_benchmarks(settings.benchmark, settings.input, settings.train_on_dev, settings.keep_other)
