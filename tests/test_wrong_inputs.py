@@ -78,7 +78,7 @@ MISTAKES = [
     ("no tokenizer", f"{SAMPLES} {{schema}} {{corpus}} tokenizer=BROKEN", "BROKEN: no tokenizer in this folder; give"),
     ("broken tokenizer", f"{SAMPLES} {{schema}} {{corpus}} tokenizer=BROKEN", "BROKEN/tokenizer.json: cannot be read"),
     ("broken line", f"{SAMPLES} {{schema}} {{model}} corpus=BROKEN", "BROKEN/train.jsonl:3: Object missing required"),
-    ("unknown parent", f"{SAMPLES} {{model}} {{corpus}} schema=BROKEN", "BROKEN: entity '"),
+    ("unknown parent", f"{SAMPLES} {{model}} {{corpus}} schema=BROKEN", "BROKEN/entities.jsonl:2: entity '"),
     ("no tokenizer", "pack samples=[{made}/samples] max_length=512 tokenizer=BROKEN", "BROKEN: holds no tokenizer"),
     ("", "pack samples=[{made}/samples] max_length=512 tokenizer={made}/other", "was built with another; pack with"),
     ("", "pack samples=[{made}/samples] max_length=256 tokenizer={made}/init", "max_length=256: {made}/samples was"),
@@ -94,7 +94,7 @@ MISTAKES = [
     ("", "corpus benchmark=[crossner-ai] input={made}", "neither ai/train.txt nor crossner/ai/train.txt is there"),
     ("nothing", "corpus input=BROKEN", "input=BROKEN: no sentence in it"),
     ("nothing", "schema source=python input=BROKEN", "BROKEN"),
-    ("nothing", "schema source=json input=BROKEN", "BROKEN: JSON is malformed"),
+    ("nothing", "schema source=json input=BROKEN", "BROKEN:1: JSON is malformed"),
     ("", "init config=tiny-llama {schema} vocab_size=9", "vocab_size=9 does not fit the text: Vocabulary size is"),
     ("", "init config=nowhere {schema}", "config=nowhere: neither an architecture of configs/model (tiny-llama) nor"),
 ]
