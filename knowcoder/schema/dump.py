@@ -7,6 +7,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,7 +18,7 @@ from knowcoder.errors import DataError
 T = TypeVar("T")
 
 #: Text of one block. Blocks of a file are the same whoever reads them, so what is made of each can be kept.
-BLOCK_SIZE = 64 << 20
+BLOCK_SIZE = 32 << 20
 # What the decompressors raise on a damaged or truncated file.
 _DAMAGE = (OSError, EOFError, RuntimeError, ValueError, zlib.error)
 _REMEDY = "the file may be missing, damaged or cut off; correct the path or fetch it again"
@@ -131,7 +132,10 @@ def _end(file: BinaryIO, start: int, size: int) -> int:
 def each_block(work: Callable[[Block], T], found: Iterator[Block], workers: int) -> Iterator[T]:
     """What ``work`` makes of each block, as it comes; by so many processes where they are more than one.
 
-    No more than two blocks for each process are in memory.
+    No more blocks are in memory than there are processes, and two.
+
+    Raises:
+        DataError: a process was killed.
     """
     if workers == 1:
         yield from map(work, found)
@@ -141,11 +145,15 @@ def each_block(work: Callable[[Block], T], found: Iterator[Block], workers: int)
         try:
             for block in found:
                 pending.add(pool.submit(work, block))
-                if len(pending) == 2 * workers:
+                if len(pending) == workers + 2:
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)
             for future in as_completed(pending):
                 yield future.result()
+        except BrokenProcessPool as error:
+            raise DataError(
+                "a process was killed, perhaps for want of memory; use resume=true and fewer workers"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

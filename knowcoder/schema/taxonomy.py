@@ -10,11 +10,11 @@ Parents = dict[str, list[str]]
 
 def parents_of(edges: Iterable[tuple[str, str]]) -> Parents:
     """Collect (child, parent) edges; edges said twice and edges from a class to itself are left out."""
-    parents: dict[str, set[str]] = {}
+    parents: Parents = {}
     for child, parent in edges:
-        parents.setdefault(child, set())
-        if child != parent:
-            parents[child].add(parent)
+        found = parents.setdefault(child, [])
+        if child != parent and parent not in found:  # few: a list is smaller than a set
+            found.append(parent)
     return {child: sorted(found) for child, found in sorted(parents.items())}
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
+from sys import intern
 
 import msgspec
 
@@ -196,7 +197,7 @@ def _sum_up(files: Sequence[Path], path: str, source: SchemaSource, knowledge: K
             source.reject(_MALFORMED, said, path, lines + line)
         lines += head.lines
         opens, closes = opens or head.opens, head.closes
-        knowledge.subclasses += head.subclasses
+        knowledge.subclasses += [(intern(child), intern(parent)) for child, parent in head.subclasses]
         knowledge.subproperties += head.subproperties
         knowledge.properties.update(head.item_properties)
         for id in head.heads:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +80,16 @@ def test_damage_is_an_error(
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none.json.*missing"):
         list(blocks(tmp_path / "none.json"))
+
+
+def die(block: Block) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_is_said(tmp_path: Path) -> None:
+    (tmp_path / "lines").write_bytes(b"[\n]\n")
+    with pytest.raises(DataError, match="resume=true"):
+        list(each_block(die, blocks(tmp_path / "lines"), 2))
 
 
 def test_several_processes_make_what_one_makes(tmp_path: Path) -> None:
