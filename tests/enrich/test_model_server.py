@@ -61,7 +61,7 @@ def url(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
+    for _ in range(1500):
         assert server.poll() is None, log.read_text()
         try:
             if httpx2.get(address).is_success:
