@@ -80,9 +80,9 @@ def following_drafts(sentences: Iterable[Sentence], recipe: Recipe) -> Iterator[
 
 
 def split(classes: Sequence[T], most: int) -> list[Sequence[T]]:
-    """Classes in the fewest batches of at most ``most``, alike in size; one batch where ``most`` is 0."""
+    """Classes in the fewest batches of at most ``most``, alike in size; one where it is 0, none without classes."""
     if not most or len(classes) <= most:
-        return [classes]
+        return [classes] if classes else []
     count = -(-len(classes) // most)
     bounds = [len(classes) * number // count for number in range(count + 1)]
     return [classes[start:end] for start, end in pairwise(bounds)]
@@ -123,7 +123,7 @@ def _draft(
         annotations = masked_annotations(annotations, names)
         triggers = [replace(trigger, type=names[trigger.type]) for trigger in triggers]
     dataset = sentence.source if form.tagged else ""
-    negatives = tuple(name for name in classes if name in others)
+    negatives = tuple([name for name in classes if name in others]) if others else ()
     if len(negatives) == len(classes):  # a prompt without any class would ask nothing
         negatives = negatives[1:]
 

@@ -113,10 +113,9 @@ def test_siblings_are_offered_first_and_then_any() -> None:
 def test_batches_hold_every_class_once_and_are_alike_in_size(classes: list[int], most: int) -> None:
     batches = split(classes, most)
     assert [name for batch in batches for name in batch] == classes
-    if most:
-        assert all(len(batch) <= most for batch in batches)
-        assert max(map(len, batches)) - min(map(len, batches)) <= 1
-        assert len(batches) == max(1, -(-len(classes) // most))
+    assert all(batches)
+    assert len(batches) == (-(-len(classes) // most) if most else len(classes) > 0)
+    assert not batches or max(map(len, batches)) - min(map(len, batches)) <= 1
 
 
 def test_classes_in_batches_divide_the_answer() -> None:
