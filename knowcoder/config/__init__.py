@@ -1,6 +1,6 @@
 """Every key of every verb, and the way from a command line to a checked configuration."""
 
-from knowcoder.config.answers import ExtractConfig, PredictConfig, ScoreConfig
+from knowcoder.config.answers import ExtractConfig, PredictConfig
 from knowcoder.config.common import TASK_NAMES, LongConfig, OutputConfig, StyleConfig
 from knowcoder.config.corpus import CorpusConfig
 from knowcoder.config.enrich import EnrichConfig
@@ -10,6 +10,7 @@ from knowcoder.config.models import ConvertConfig, InitConfig, MergeConfig
 from knowcoder.config.run import EnvConfig, RunConfig
 from knowcoder.config.samples import PackConfig, SamplesConfig
 from knowcoder.config.schema import SchemaConfig, WorldConfig
+from knowcoder.config.score import ScoreConfig
 from knowcoder.config.training import LoraConfig, ParallelConfig, PlanConfig, PretrainConfig, SftConfig, TrainConfig
 
 __all__ = [

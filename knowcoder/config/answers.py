@@ -1,10 +1,10 @@
-"""Keys of `predict`, `extract` and `score`."""
+"""Keys of `predict` and `extract`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from knowcoder.config.common import TASK_NAMES, LongConfig, OutputConfig
+from knowcoder.config.common import TASK_NAMES, LongConfig
 from knowcoder.config.keys import MISSING, key
 
 
@@ -29,18 +29,6 @@ class PredictConfig(LongConfig):
     max_items: int = key(32, "objects in one answer under a grammar, at most", unit="objects", least=1)
     batch_size: int = key(32, "prompts at a time", unit="prompts", least=1)
     limit: int = key(0, "sentences to predict, 0 for all", unit="sentences")
-
-
-@dataclass
-class ScoreConfig(OutputConfig):
-    predictions: list[str] = key(
-        MISSING, "predictions; the first is the headline, others stand beside it", kinds=("predictions",)
-    )
-    gold: str = key(MISSING, "annotated sentences", kinds=("corpus",))
-    schema: str = key(MISSING, "schema library", kinds=("schema",))
-    split: str = key("test", "split of the corpus")
-    limit: int = key(0, "sentences that were predicted, 0 for all", unit="sentences")
-    seed: int = key(1, "seed of the bootstrap")
 
 
 @dataclass

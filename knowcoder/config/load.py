@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from knowcoder.config.answers import ExtractConfig, PredictConfig, ScoreConfig
+from knowcoder.config.answers import ExtractConfig, PredictConfig
 from knowcoder.config.corpus import CorpusConfig
 from knowcoder.config.enrich import EnrichConfig
 from knowcoder.config.keys import MISSING, Key, keys_of, value_of
@@ -20,6 +20,7 @@ from knowcoder.config.models import ConvertConfig, InitConfig, MergeConfig
 from knowcoder.config.run import EnvConfig, RunConfig
 from knowcoder.config.samples import PackConfig, SamplesConfig
 from knowcoder.config.schema import SchemaConfig, WorldConfig
+from knowcoder.config.score import ScoreConfig
 from knowcoder.config.training import PlanConfig, PretrainConfig, SftConfig
 from knowcoder.errors import ConfigError
 
