@@ -16,7 +16,7 @@ from knowcoder.corpus.passage import Passage
 from knowcoder.corpus.reading import Reading
 from knowcoder.corpus.records import Numbered, read_records
 from knowcoder.corpus.sentence import Mention, Sentence
-from knowcoder.schema.concepts import TASKS
+from knowcoder.schema.concepts import TASKS, Task
 
 
 class About(TypedDict):
@@ -45,7 +45,7 @@ def read_file(
     """
     about: About = {"source": source, "split": split, "language": language, "reading": reading}
     if layout.format == "columns":
-        return _sentences(read_columns(path, layout.columns, classes, reading), about)
+        return _tagged_sentences(read_columns(path, layout.columns, classes, reading), source, split, language)
     if layout.format == "brat":
         layout = layout_of_brat(layout)
         return _sentences(_documents(Path(path), layout, classes, reading), about)
@@ -73,6 +73,15 @@ def read_rows(
 def _documents(path: Path, layout: LayoutConfig, classes: Classes, reading: Reading) -> Iterator[Passage]:
     for file in sorted(path.rglob("*.ann")) if path.is_dir() else [path]:
         yield from annotated([(1, read_document(file))], file, layout, classes, reading)
+
+
+def _tagged_sentences(
+    found: Iterable[tuple[str, tuple[Mention, ...]]], source: str, split: str, language: str
+) -> Iterator[Sentence]:
+    tasks: tuple[Task, ...] = ("NER",)
+    for number, (text, entities) in enumerate(found, 1):
+        id = f"{source}-{split}-{number}"
+        yield Sentence(id=id, text=text, source=source, tasks=tasks, entities=entities, language=language)
 
 
 def _sentences(passages: Iterable[Passage], about: About) -> Iterator[Sentence]:

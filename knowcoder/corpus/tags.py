@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from knowcoder.corpus.reading import Unusable
@@ -19,6 +20,7 @@ _PREFIXES: dict[str, dict[str, str]] = {
     "BMES": {"B": "B", "M": "I", "E": "L", "S": "U"},
     "BIOES": {"B": "B", "I": "I", "E": "L", "S": "U"},
 }
+_OUTSIDE = frozenset({"O", "_", "-"})
 _FREE_START = ("IO", "IOB1")  # schemes in which an entity may start with I
 _CLOSED = ("BILOU", "BMES", "BIOES")  # schemes in which an entity of several tokens must end with its own prefix
 
@@ -43,50 +45,69 @@ def decode_tags(tags: Sequence[str], scheme: str) -> tuple[list[Span], int]:
     Returns:
         The spans in order, and the number of tags repaired.
     """
+    return decode_tagged([(index, tag) for index, tag in enumerate(tags) if tag != "O"], scheme)
+
+
+def decode_tagged(tagged: Sequence[tuple[int, str]], scheme: str) -> tuple[list[Span], int]:
+    """The same of the tokens whose tag is not O, each with its index."""
     if scheme == "brackets":
-        tags, scheme = list(_unbracketed(tags)), "BIO"
+        tagged, scheme = list(_unbracketed(tagged)), "BIO"
     spans: list[Span] = []
     repaired = 0
-    kind, start = "", -1  # the open entity; start is -1 when there is none
+    closed, free_start = scheme in _CLOSED, scheme in _FREE_START
+    kind, start, last = "", -1, -1  # the open entity, and its last token so far; start is -1 when there is none
 
-    for index, tag in enumerate(tags):
-        prefix, label = ("O", "") if tag == "O" else _parse(tag, scheme, index)
-        continues = prefix in "IL" and start >= 0 and label == kind
+    for index, tag in tagged:
+        try:
+            prefix, label = _parse(tag, scheme)
+        except KeyError:
+            raise BadTag(index, f"tag is not {scheme}", tag) from None
+        continues = start >= 0 and last == index - 1 and label == kind and prefix in "IL"
         if start >= 0 and not continues:
-            spans.append((kind, start, index))
-            repaired += scheme in _CLOSED
+            spans.append((kind, start, last + 1))
+            repaired += closed
             start = -1
         if prefix == "O":
             continue
         if not continues:
-            repaired += prefix in "IL" and scheme not in _FREE_START
+            repaired += prefix in "IL" and not free_start
             kind, start = label, index
+        last = index
         if prefix in "LU":
             spans.append((kind, start, index + 1))
             start = -1
     if start >= 0:
-        spans.append((kind, start, len(tags)))
-        repaired += scheme in _CLOSED
+        spans.append((kind, start, last + 1))
+        repaired += closed
     return spans, repaired
 
 
-def _unbracketed(tags: Sequence[str]) -> Iterator[str]:
+def _unbracketed(tagged: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """``(PERSON*``, ``*``, ``*)`` as tags of BIO."""
     label = ""
-    for index, tag in enumerate(tags):
+    for index, tag in tagged:
         match = _BRACKETS.fullmatch(tag)
         if match is None or (match["label"] and label):
             raise BadTag(index, "tag is not brackets", tag)
         label = match["label"] or label
-        yield f"{'B' if match['label'] else 'I'}-{label}" if label else "O"
+        yield index, f"{'B' if match['label'] else 'I'}-{label}" if label else "O"
         label = "" if match["end"] else label
 
 
-def _parse(tag: str, scheme: str, index: int) -> tuple[str, str]:
+@lru_cache(maxsize=4096)
+def _parse(tag: str, scheme: str) -> tuple[str, str]:
+    """Prefix, one of B, I, L, U and O, and label.
+
+    Raises:
+        KeyError: the scheme has no such tag.
+    """
+    tag = tag.strip()
+    if tag in _OUTSIDE:
+        return "O", ""
     prefix, dash, label = tag.partition("-")
     known = _PREFIXES[scheme]
     if dash and label and prefix in known:
         return known[prefix], label
     if scheme == "IO" and tag:
         return "I", tag
-    raise BadTag(index, f"tag is not {scheme}", tag)
+    raise KeyError(tag)

@@ -49,5 +49,6 @@ def test_the_account_adds_up() -> None:
     reading.reject("f", 1, "b", "x")
     reading.reject("f", 2, "a", "y")
     assert reading.counts() == {
-        "read": 5, "kept": 3, "rejected": 2, "repaired": 0, "rejected: a": 1, "rejected: b": 1,
+        "texts": 0, "texts left out": 0, "read": 5, "kept": 3, "rejected": 2, "repaired": 0,
+        "rejected: a": 1, "rejected: b": 1,
     }  # fmt: skip

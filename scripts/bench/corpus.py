@@ -1,0 +1,70 @@
+"""How fast column files are read, beside the least that any reader must do: split every line at its separator.
+
+    python scripts/bench/corpus.py [DATA_ROOT]
+
+The sentences of the demonstration world as a file of tokens and tags; with DATA_ROOT also CrossNER's AI test file.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from measure import show, side_by_side, world
+
+from knowcoder.config.corpus import ColumnKeys, LayoutConfig
+from knowcoder.corpus.labels import Classes
+from knowcoder.corpus.read import read_file
+from knowcoder.corpus.reading import Reading
+from knowcoder.corpus.sentence import Sentence
+
+SENTENCES = 5_000
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "world.txt"
+        made.write_text("\n".join(map(columns, world(SENTENCES)[0])))
+        compare(made)
+    for root in sys.argv[1:]:
+        compare(Path(root) / "crossner" / "ai" / "test.txt")
+
+
+def columns(sentence: Sentence) -> str:
+    """Words at spaces; a word is tagged that begins or lies within an entity."""
+    lines, position = [], 0
+    for word in sentence.text.split(" "):
+        inside = (mention for mention in sentence.entities if (mention.start or 0) <= position < (mention.end or 0))
+        mention = next(inside, None)
+        prefix = "B" if mention and position == mention.start else "I"
+        lines.append(f"{word}\t{prefix}-{mention.type}\n" if mention else f"{word}\tO\n")
+        position += len(word) + 1
+    return "".join(lines)
+
+
+def compare(path: Path) -> None:
+    layout = LayoutConfig(format="columns", columns=ColumnKeys(tags=[1]))
+
+    def split() -> int:
+        count = 0
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                count += len(line.rstrip("\n").split("\t"))
+        return count
+
+    def read() -> Sequence[Sentence]:
+        about = {"source": "bench", "split": "train", "language": "en"}
+        return list(read_file(path, layout, Classes(open=True), **about, reading=Reading()))
+
+    sentences = read()
+    entities = sum(len(sentence.entities) for sentence in sentences)
+    tokens = sum(sentence.text.count(" ") + 1 for sentence in sentences)
+    print(f"{path.name}: {len(sentences):,} sentences, {tokens:,} tokens, {entities:,} entities")
+    seconds = side_by_side({"split every line at its separator": split, "read to sentences with entities": read})
+    show(seconds, tokens, "split every line at its separator", "tokens")
+
+
+if __name__ == "__main__":
+    main()
