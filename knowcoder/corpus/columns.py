@@ -79,7 +79,8 @@ def _blocks(path: str | Path, keys: ColumnKeys) -> Iterator[tuple[int, str]]:
 def _token_lines(block: str, line: int, keys: ColumnKeys) -> Iterator[tuple[int, str]]:
     """The lines of a block that hold tokens: blocks of their own where a mark parts them; comments go."""
     odd = (keys.mark and keys.mark in block) or (keys.comment and keys.comment in block)
-    if not odd and not _BLANK_LINE.search(block):
+    maybe_blank = not block or block[0].isspace() or block[-1] == "\n" or "\n " in block or "\n\t" in block
+    if not odd and not (maybe_blank and _BLANK_LINE.search(block)):
         yield line, block
         return
     held: list[str] = []
