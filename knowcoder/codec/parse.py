@@ -70,10 +70,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
-    """What was found, and what was not taken as it stood."""
+    """What was found, and what was not taken as it stood. ``not_offered`` holds objects of classes of no offer."""
 
     annotations: Annotations = field(default_factory=Annotations)
     problems: tuple[Problem, ...] = ()
+    not_offered: Annotations = field(default_factory=Annotations)
 
 
 def parse_answer(text: str, schema: Offer | Collection[str], task: Task) -> ParsedAnswer:
@@ -89,7 +90,7 @@ def parse_answer(text: str, schema: Offer | Collection[str], task: Task) -> Pars
     if len(text) > MAX_LENGTH:
         reader.problem("limit", f"more than {MAX_LENGTH:,} characters")
     reader.read(text[:MAX_LENGTH])
-    return ParsedAnswer(reader.annotations(), tuple(reader.problems))
+    return ParsedAnswer(_sorted_out(reader.found), tuple(reader.problems), _sorted_out(reader.not_offered))
 
 
 class _Reader:
@@ -99,18 +100,12 @@ class _Reader:
         self.offer, self.task = offer, task
         self.problems: list[Problem] = []
         self.found: list[Mention | Relation | Event] = []
+        self.not_offered: list[Mention | Relation | Event] = []
         self.variables: dict[str, Value] = {}
 
     def problem(self, kind: ProblemKind, detail: str) -> None:
         if len(self.problems) < MAX_OBJECTS:
             self.problems.append(Problem(kind, detail[:80]))
-
-    def annotations(self) -> Annotations:
-        return Annotations(
-            tuple(item for item in self.found if isinstance(item, Mention)),
-            tuple(item for item in self.found if isinstance(item, Relation)),
-            tuple(item for item in self.found if isinstance(item, Event)),
-        )
 
     def read(self, text: str) -> None:
         code, fenced = _code(text)
@@ -128,6 +123,7 @@ class _Reader:
         end = 0
         while anchor is not None:  # the last assignment stands
             self.found.clear()
+            self.not_offered.clear()
             del self.problems[before:]
             scanner = Scanner(code, anchor.end())
             self._take_all(scanner)
@@ -198,6 +194,9 @@ class _Reader:
             self.problem("not a literal", value.what)
         elif value.name not in self.offer.classes:
             self.problem("unknown class", value.name)
+            said = len(self.problems)
+            self.not_offered.extend(islice(self._objects(value), MAX_OBJECTS - len(self.not_offered)))
+            del self.problems[said:]  # one problem is enough for an object that is not taken
         else:
             room = MAX_OBJECTS - len(self.found)
             if room <= 0:
@@ -300,6 +299,14 @@ class _Reader:
         extra += [keyword for keyword in call.keywords if keyword not in keywords]
         if extra:
             self.problem("argument", f"{call.name}: surplus {', '.join(extra)}")
+
+
+def _sorted_out(found: list[Mention | Relation | Event]) -> Annotations:
+    return Annotations(
+        tuple(item for item in found if isinstance(item, Mention)),
+        tuple(item for item in found if isinstance(item, Relation)),
+        tuple(item for item in found if isinstance(item, Event)),
+    )
 
 
 def _argument(call: Call, keywords: Iterable[str], positional: Iterator[Value]) -> Value | None:

@@ -154,7 +154,7 @@ class Predictor:
     def _unite(self, request: Request, answered: Sequence[tuple[_Question, Completion, int]]) -> Prediction:
         """One prediction of the answers to all batches of classes."""
         sentence, task = request.sentence, request.task
-        found = Annotations()
+        found, not_offered = Annotations(), Annotations()
         problems: list[str] = []
         for question, completion, prompt_length in answered:
             parsed = parse_answer(completion.text, self._offer(question.classes), task)
@@ -164,11 +164,7 @@ class Predictor:
                 problems.append(f"the prompt has {prompt_length} tokens, the model's length is {self.card.max_length}")
             if task == "EAE":
                 annotations = replace(annotations, events=_with_offsets(annotations.events, question.triggers))
-            found = Annotations(
-                found.entities + annotations.entities,
-                found.relations + annotations.relations,
-                found.events + annotations.events,
-            )
+            found, not_offered = _joined(found, annotations), _joined(not_offered, parsed.not_offered)
         if self.constrained:
             found, dropped = drop_surplus(sentence.text, found)
             if dropped:
@@ -184,6 +180,7 @@ class Predictor:
                 Answer(prompt_hash=_hash(question.prompt), text=completion.text, tokens=completion.tokens)
                 for question, completion, _ in answered
             ),
+            not_offered=align(not_offered, sentence.text),
         )
 
     @cache  # noqa: B019 -- a predictor lives as long as its stage
@@ -275,6 +272,10 @@ def drop_surplus(text: str, annotations: Annotations) -> tuple[Annotations, int]
     )
     kept = Annotations(entities, relations, events)
     return kept, _size(annotations) - _size(kept)
+
+
+def _joined(one: Annotations, other: Annotations) -> Annotations:
+    return Annotations(one.entities + other.entities, one.relations + other.relations, one.events + other.events)
 
 
 def _size(annotations: Annotations) -> int:

@@ -31,6 +31,7 @@ class Prediction:
         source, group: copied from the sentence, for breakdowns.
         annotations: the united annotations of all prompts, with offsets where the text has the mention.
         problems: the parser's problems, in words; empty where every answer parsed whole.
+        not_offered: what the answers say of classes that their prompts did not offer: scored as mistakes.
         answers: one for each batch of classes; empty for a predictor that writes no text.
     """
 
@@ -41,3 +42,4 @@ class Prediction:
     annotations: Annotations = field(default_factory=Annotations)
     problems: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
+    not_offered: Annotations = field(default_factory=Annotations)
