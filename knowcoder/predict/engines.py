@@ -1,7 +1,6 @@
-"""Engines turn prompts into answers, greedily; ``HfEngine`` does it with a local transformers model.
+"""What an engine is: prompts as token ids in, greedy answers out; and the one place that opens one.
 
-Prompts of one corpus begin with the same schema, so the engine computes the key-value cache of their common
-beginning once and shares it; finished answers leave the batch.
+``hf`` runs a transformers model here, ``vllm`` one in vLLM's own environment, ``openai`` asks a server.
 """
 
 from __future__ import annotations
@@ -9,35 +8,44 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
-import torch
-from llguidance import LLMatcher, LLTokenizer
-from transformers import AutoModelForCausalLM, PreTrainedModel
-
-from knowcoder.checkpoint.mapping import DTYPES, load_model
 from knowcoder.codec.model_card import ModelCard
 from knowcoder.codec.wrapper import Wrapper
-from knowcoder.errors import ModelError
-from knowcoder.predict.kv_cache import Prefix, batch_cache, can_share, common_length, compute_prefix, groups
+
+if TYPE_CHECKING:
+    from knowcoder.predict.hf_engine import HfEngine
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An answer: its text without special tokens, its length in tokens, and whether it ended by itself."""
+    """An answer: its text without special tokens, its length in tokens, and whether it ended by itself.
+
+    ``problem`` says in words what the engine could not do as it should; empty where all is well.
+    """
 
     text: str
     tokens: int
     finished: bool
+    problem: str = ""
 
 
 class Engine(Protocol):
-    """What prediction asks of an engine."""
+    """What prediction asks of an engine.
+
+    Attributes:
+        context: tokens of prompt and answer that the model can hold; None where it has no bound.
+    """
 
     wrapper: Wrapper
+    context: int | None
+
+    @property
+    def can_constrain(self) -> bool:
+        """Whether it obeys grammars."""
+        ...
 
     def complete(
         self,
@@ -46,209 +54,28 @@ class Engine(Protocol):
         max_new_tokens: int,
         progress: Callable[[int, Completion], None] | None = None,
     ) -> list[Completion]:
-        """Answers to prompts, in their order; ``progress`` hears of each (index, completion) as it ends."""
+        """Answers to prompts, in their order; ``progress`` hears of each (index, completion) as it ends.
+
+        An answer is cut where it has ``max_new_tokens``, or where the model's context ends.
+        """
         ...
 
 
-@dataclass(slots=True)
-class _Row:
-    """One answer in the making."""
-
-    index: int
-    ids: list[int]
-    matcher: LLMatcher | None
-    finished: bool = False
-
-
-class HfEngine:
-    """Greedy decoding with a transformers causal language model, equal to ``generate(do_sample=False)``.
-
-    Args:
-        model: in evaluation mode; its own arithmetic is used.
-        batch_size: prompts answered at a time.
-    """
-
-    def __init__(self, model: PreTrainedModel, wrapper: Wrapper, batch_size: int = 64) -> None:
-        self.model = model
-        self.wrapper = wrapper
-        self.batch_size = batch_size
-        self.device = model.device
-        self.vocab_size: int = model.get_input_embeddings().weight.shape[0]
-        self.eos_ids = _eos_ids(model, wrapper)
-        self._grammar_tokenizer: LLTokenizer | None = None
-
-    @classmethod
-    def load(
-        cls,
-        model_dir: str | Path,
-        wrapper: Wrapper,
-        device: str = "auto",
-        precision: Precision = "auto",
-        batch_size: int = 64,
-    ) -> HfEngine:
-        """Load a model.
-
-        Args:
-            model_dir: model folder or name on the hub.
-            device: "auto" takes the accelerator if there is one.
-            precision: "auto" is bf16 on an accelerator and fp32 on a CPU.
-
-        Raises:
-            ModelError: the model does not load.
-        """
-        if device == "auto":
-            accelerator = torch.accelerator.current_accelerator(check_available=True)
-            device = "cpu" if accelerator is None else accelerator.type
-        if precision == "auto":
-            precision = "fp32" if device == "cpu" else "bf16"
-        return cls(load_model(model_dir, DTYPES[precision]).to(device).eval(), wrapper, batch_size)
-
-    def forget(self, seed: int = 1) -> None:
-        """Put random weights in the place of the trained ones: the baseline of what the grammar alone carries."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            fresh = AutoModelForCausalLM.from_config(self.model.config, dtype=self.model.dtype)
-        self.model = fresh.to(self.device).eval()
-
-    @torch.inference_mode()
-    def complete(
-        self,
-        prompts: Sequence[list[int]],
-        grammars: Sequence[str | None],
-        max_new_tokens: int,
-        progress: Callable[[int, Completion], None] | None = None,
-    ) -> list[Completion]:
-        """Answers to prompts (token ids), in their order.
-
-        Args:
-            grammars: for each prompt a lark grammar that its answer must obey, or None.
-            max_new_tokens: answers are cut there.
-            progress: called with (index, completion) as each answer ends.
-
-        Raises:
-            ModelError: a prompt is empty, or a grammar does not compile.
-        """
-        done: dict[int, Completion] = {}
-
-        def finish(row: _Row) -> None:
-            done[row.index] = Completion(self.wrapper.decode(row.ids), len(row.ids), row.finished)
-            if progress:
-                progress(row.index, done[row.index])
-
-        for group in groups(prompts):
-            prefix = self._prefix([prompts[index] for index in group])
-            for begin in range(0, len(group), self.batch_size):
-                batch = group[begin : begin + self.batch_size]
-                rows = [_Row(index, [], self._matcher(grammars[index])) for index in batch]
-                self._run(rows, [prompts[row.index] for row in rows], prefix, max_new_tokens, finish)
-        return [done[index] for index in range(len(prompts))]
-
-    def _prefix(self, prompts: Sequence[list[int]]) -> Prefix:
-        """The cache of the common beginning of prompts; the last token of each is left to its row."""
-        shared = min(common_length(prompts), min(map(len, prompts)) - 1)
-        if shared < 0:
-            raise ModelError("an empty prompt has nothing to go on from; the tokenizer should have a BOS token")
-        if not shared or len(prompts) == 1 or not can_share(self.model):
-            return Prefix()
-        return compute_prefix(self.model, prompts[0][:shared])
-
-    def _run(
-        self,
-        rows: list[_Row],
-        prompts: Sequence[list[int]],
-        prefix: Prefix,
-        max_new_tokens: int,
-        finish: Callable[[_Row], None],
-    ) -> None:
-        """Answer one batch. The cache of a row is [prefix | padding | rest of its prompt | answer]."""
-        rests = [prompt[prefix.length :] for prompt in prompts]
-        width = max(map(len, rests))
-        padding = torch.tensor([width - len(rest) for rest in rests], device=self.device)
-        ids = torch.tensor([[0] * (width - len(rest)) + list(rest) for rest in rests], device=self.device)
-        columns = torch.arange(prefix.length + width + max_new_tokens, device=self.device)
-        mask = ((columns < prefix.length) | (columns >= prefix.length + padding[:, None])).long()
-        positions = (columns[prefix.length : prefix.length + width] - padding[:, None]).clamp_min(0)
-        cache = batch_cache(self.model, prefix, prefix.length + width + max_new_tokens)
-        length = prefix.length + width
-        for _ in range(max_new_tokens):
-            output = self.model(
-                ids, attention_mask=mask[:, :length], position_ids=positions, past_key_values=cache, logits_to_keep=1
-            )
-            tokens = self._choose(output.logits[:, -1], rows)
-            alive = [number for number, row in enumerate(rows) if self._extend(row, tokens[number])]
-            if len(alive) < len(rows):
-                for row in rows:
-                    if row.finished:
-                        finish(row)
-                if not alive:
-                    return
-                rows, keep = [rows[number] for number in alive], torch.tensor(alive, device=self.device)
-                mask, positions = mask[keep], positions[keep]
-                cache.batch_select_indices(keep)
-            ids = torch.tensor([[row.ids[-1]] for row in rows], device=self.device)
-            positions = positions[:, -1:] + 1
-            length += 1
-        for row in rows:
-            finish(row)
-
-    def _choose(self, logits: torch.Tensor, rows: Sequence[_Row]) -> list[int]:
-        """The most probable allowed token of every row. ``logits``: (rows, vocabulary)."""
-        if any(row.matcher for row in rows):
-            bits = np.full((len(rows), (logits.shape[1] + 31) // 32), -1, dtype=np.int32)
-            for number, row in enumerate(rows):
-                if row.matcher:
-                    row.matcher.unsafe_compute_mask_ptr(bits[number].ctypes.data, bits[number].nbytes)
-            allowed = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little", count=logits.shape[1])
-            logits = logits.masked_fill(torch.from_numpy(allowed == 0).to(logits.device), -torch.inf)
-        return cast(list[int], logits.argmax(-1).tolist())
-
-    def _extend(self, row: _Row, token: int) -> bool:
-        """Append a token; whether the answer goes on."""
-        if token in self.eos_ids:
-            row.finished = True
-            return False
-        row.ids.append(token)
-        if row.matcher:
-            if not row.matcher.consume_token(token):
-                raise ModelError(f"the grammar broke while decoding: {row.matcher.get_error()}")
-            row.finished = row.matcher.is_stopped()
-        return not row.finished
-
-    def _matcher(self, grammar: str | None) -> LLMatcher | None:
-        if grammar is None:
-            return None
-        if self._grammar_tokenizer is None:
-            self._grammar_tokenizer = grammar_tokenizer(self.wrapper, self.vocab_size, sorted(self.eos_ids))
-        matcher = LLMatcher(self._grammar_tokenizer, grammar)
-        if matcher.is_error():
-            raise ModelError(f"the grammar of an answer does not compile: {matcher.get_error()}")
-        return matcher
-
-
-def grammar_tokenizer(wrapper: Wrapper, vocab_size: int, eos_ids: list[int]) -> LLTokenizer:
-    """The tokenizer as the grammar engine needs it. Costly (up to a second): make it once."""
-    return LLTokenizer(wrapper.tokenizer.to_str(), n_vocab=vocab_size, eos_token=eos_ids)
-
-
-def _eos_ids(model: PreTrainedModel, wrapper: Wrapper) -> frozenset[int]:
-    """All tokens that end an answer: the wrapper's, and those of the model's generation settings."""
-    generation: Any = getattr(model, "generation_config", None)
-    named = getattr(generation, "eos_token_id", None)
-    listed = named if isinstance(named, list) else [named]
-    found = frozenset(number for number in [wrapper.eos_id, *listed] if number is not None)
-    if not found:
-        raise ModelError("neither tokenizer nor model names an EOS token, so no answer would end; name one")
-    return found
+def answer_room(context: int | None, prompt: Sequence[int], max_new_tokens: int) -> int:
+    """Tokens that the answer to a prompt may have."""
+    return max_new_tokens if context is None else min(max_new_tokens, context - len(prompt))
 
 
 def open_model(
     model_dir: str | Path, device: str = "auto", precision: Precision = "auto", batch_size: int = 64
 ) -> tuple[HfEngine, ModelCard]:
-    """Load a model with the wrapper that its card names.
+    """Load a model of this machine, with the wrapper that its card names.
 
     Raises:
         ModelError: model or tokenizer does not load.
     """
+    from knowcoder.predict.hf_engine import HfEngine
+
     card = ModelCard.load(model_dir)
     wrapper = Wrapper.from_folder(model_dir, card.wrapper)
     return HfEngine.load(model_dir, wrapper, device, precision, batch_size), card

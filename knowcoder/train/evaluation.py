@@ -15,7 +15,7 @@ from knowcoder.codec.wrapper import Wrapper
 from knowcoder.config import SftConfig
 from knowcoder.corpus.reading import load_labels, load_split
 from knowcoder.errors import ConfigError
-from knowcoder.predict.engines import HfEngine
+from knowcoder.predict.hf_engine import HfEngine
 from knowcoder.predict.predict import Predictor, Request, requests_of
 from knowcoder.schema.concepts import TASKS
 from knowcoder.schema.library import SchemaLibrary

@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
 
 from knowcoder.codec.wrapper import Wrapper
 from knowcoder.errors import ModelError
-from knowcoder.predict import engines
-from knowcoder.predict.engines import HfEngine
+from knowcoder.predict import hf_engine as engines
+from knowcoder.predict.hf_engine import HfEngine
 from knowcoder.predict.kv_cache import common_length, groups
 
 WORD = 'start: "yes" | "no"'
