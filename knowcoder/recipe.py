@@ -135,8 +135,8 @@ def _check(path: Path, recipe: Any, run: config.RunConfig) -> None:
         if verb not in config.VERB_KEYS or not hasattr(stages, verb):
             raise ConfigError(f"{path}: stage {name}: there is no verb {verb!r}; knowcoder --help lists them")
     text = path.read_text()
-    for key in ("data_root", "model"):
-        if getattr(run, key) and f"run:{key}" not in text:
+    for key in ("data_root", "model", "wrapper"):
+        if getattr(run, key) != getattr(config.RunConfig, key) and f"run:{key}" not in text:
             raise ConfigError(f"{key}={getattr(run, key)}: recipe {path.stem} does not use it; leave it out")
 
 

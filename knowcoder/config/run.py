@@ -16,6 +16,11 @@ class RunConfig:
     )
     data_root: str = key("", "where the recipe's corpora lie", foreign=True)
     model: str = key("", "start from this model instead of a small new one", foreign=True)
+    wrapper: str = key(
+        "plain",
+        "what stands around a prompt; chat for a model tuned to instructions",
+        choices=("plain", "published", "chat"),
+    )
     phase1: bool = key(True, "train schema understanding first; false gives its tokens to phase 2")
     dry_run: bool = key(False, "print the stages and their keys, and stop")
 
