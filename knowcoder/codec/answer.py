@@ -10,7 +10,8 @@ from knowcoder.errors import DataError
 from knowcoder.schema.concepts import EventType, RelationType, Task
 from knowcoder.schema.library import SchemaLibrary
 from knowcoder.schema.naming import published_name
-from knowcoder.schema.render import INDENT, Renderer, Style, quote, renderer
+from knowcoder.schema.quoting import INDENT, quote
+from knowcoder.schema.render import Renderer, Style, renderer
 
 T = TypeVar("T")
 

@@ -14,7 +14,8 @@ from knowcoder.corpus.sentence import Mention
 from knowcoder.schema.concepts import EventType, RelationType, Task
 from knowcoder.schema.library import SchemaLibrary
 from knowcoder.schema.naming import published_name
-from knowcoder.schema.render import Style, escape, quote
+from knowcoder.schema.quoting import escape, quote
+from knowcoder.schema.render import Style
 
 MAX_ITEMS = 32
 

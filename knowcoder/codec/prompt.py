@@ -11,7 +11,8 @@ from knowcoder.corpus.sentence import Annotations, Mention
 from knowcoder.schema import render
 from knowcoder.schema.concepts import Task
 from knowcoder.schema.library import SchemaLibrary
-from knowcoder.schema.render import Style, escape, one_line, quote
+from knowcoder.schema.quoting import escape, one_line, quote
+from knowcoder.schema.render import Style
 
 TASK_SENTENCES: dict[Task, str] = {
     "NER": "Instantiate the entities.",

@@ -12,7 +12,8 @@ from knowcoder.corpus.sentence import Mention
 from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType, Role, Task
 from knowcoder.schema.library import KINDS, SchemaLibrary, kind_of
 from knowcoder.schema.naming import published_name
-from knowcoder.schema.render import BASES, Style, one_line
+from knowcoder.schema.quoting import one_line
+from knowcoder.schema.render import BASES, Style
 
 # The chat template "KnowCoder": system, "\nInput:\n", query, "\nOutput:\n" (sft/src/llmtuner/data/template.py).
 SYSTEM = (

@@ -72,6 +72,6 @@ class Event(_Declared):
 
 
 def _quoted(text: str) -> str:
-    from knowcoder.schema.render import quote
+    from knowcoder.schema.quoting import quote
 
     return quote(text)

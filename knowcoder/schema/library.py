@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -122,14 +123,14 @@ class SchemaLibrary:
             DataError: no type has this id.
         """
         try:
-            return self._ids[id]
+            return self.ids[id]
         except KeyError:
             raise _no_such_id(id) from None
 
     def find(self, text: str) -> tuple[Concept, ...]:
         """Every type with this name, id, label or alias, in this order; the case of letters counts for ids alone."""
-        exact = [found for found in (self._names.get(text), self._ids.get(text)) if found is not None]
-        alike = [self._ids[id] for id in self._words.get(_folded(text), ())]
+        exact = [found for found in (self._names.get(text), self.ids.get(text)) if found is not None]
+        alike = [self.ids[id] for id in self._words.get(_folded(text), ())]
         return tuple({concept.id: concept for concept in exact + alike}.values())
 
     def ancestors(self, id: str) -> tuple[str, ...]:
@@ -174,6 +175,11 @@ class SchemaLibrary:
             return self.entities
         return self.relations if kind == "relation" else self.events
 
+    def parents_first(self, kind: Kind) -> list[Concept]:
+        """The types of one kind, each after its parent, else in the library's order."""
+        start = {"entity": 0, "relation": len(self.entities), "event": len(self.entities) + len(self.relations)}[kind]
+        return [self.ids[id] for id in islice(self._ancestors, start, start + len(self.of_kind(kind)))]
+
     def subset(self, names: Iterable[str]) -> SchemaLibrary:
         """The named types with all that they refer to (parents, theirs, and type hints), in the same order."""
         kept: set[str] = set()
@@ -182,7 +188,7 @@ class SchemaLibrary:
             id = pending.pop()
             if id not in kept:
                 kept.add(id)
-                pending.extend(references(self._ids[id]))
+                pending.extend(references(self.ids[id]))
         return SchemaLibrary(
             tuple(concept for concept in self.entities if concept.id in kept),
             tuple(concept for concept in self.relations if concept.id in kept),
@@ -225,7 +231,8 @@ class SchemaLibrary:
         return {concept.name: concept for concept in self}
 
     @cached_property
-    def _ids(self) -> dict[str, Concept]:
+    def ids(self) -> Mapping[str, Concept]:
+        """The types by id."""
         return {concept.id: concept for concept in self}
 
 
@@ -286,7 +293,7 @@ def _line_of(id: str, folder: Path) -> str:
 
 
 def _ancestors(parents: Mapping[str, str | None]) -> dict[str, tuple[str, ...]]:
-    """The ancestors of every id, nearest first.
+    """The ancestors of every id, nearest first; an id stands after its ancestors.
 
     Raises:
         ConceptError: an id is its own ancestor.
@@ -311,7 +318,7 @@ def _no_such_id(id: str) -> DataError:
 
 
 def _check_unique(library: SchemaLibrary) -> None:
-    if len(library._ids) == len(library._names) == len(library):
+    if len(library.ids) == len(library._names) == len(library):
         return
     ids: dict[str, Concept] = {}
     names: dict[str, Concept] = {}
@@ -364,11 +371,11 @@ def _check_parents(library: SchemaLibrary) -> None:
 def _check_hints(library: SchemaLibrary, concept: Concept) -> None:
     hinted = hints(concept)
     for hint in hinted:
-        if not isinstance(library._ids.get(hint), EntityType):
+        if not isinstance(library.ids.get(hint), EntityType):
             said = f"{kind_of(concept)} {concept.name!r}: its type hint {hint!r} is no entity of the library"
             raise ConceptError(concept.id, f"{said}; add the entity or leave the hint out")
     if isinstance(concept, EventType):
-        names = {library._ids[hint].name for hint in hinted}
+        names = {library.ids[hint].name for hint in hinted}
         for role in concept.roles:
             if role.name in names:
                 said = f"event {concept.name!r}: the role {role.name!r} hides the type {role.name!r}; rename it"

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from knowcoder.schema.library import KINDS, Kind, SchemaLibrary
-from knowcoder.schema.render import MODULES, Style, by_module, renderer
+from knowcoder.schema.library import KINDS, Kind, SchemaLibrary, hints
+from knowcoder.schema.render import BASES, MODULES, by_module, whole_renderer
 
 PACKAGE = "schema_pys"
 
@@ -34,15 +34,17 @@ def write_package(library: SchemaLibrary, directory: str | Path) -> Path:
 def module_source(library: SchemaLibrary, kind: Kind) -> str:
     """All types of one kind as a module of the package, with every example."""
     docstring = f'"""The {MODULES[kind].lower()} of a schema library."""\n'
-    names = library.names(kind)
-    if not names:
+    concepts = library.of_kind(kind)
+    if not concepts:
         return docstring
-    most = max(len(concept.examples) for concept in library.of_kind(kind))
-    render = renderer(library, Style(examples=most, parents="import", methods=True))
-    bases, imported, blocks = render.parts(names)
-    imports = ["\n".join([f"from knowcoder import {', '.join(bases)}", *render.rule_imports(names)])]
-    imports += [_import(module, found) for module, found in by_module(imported, library).items()]
-    return "\n\n".join([docstring + "\n" + "\n\n".join(imports), *blocks]) + "\n"
+    render = whole_renderer(library)
+    hinted = {library.ids[id].name for concept in concepts for id in hints(concept)}
+    names = hinted.union(library.names(kind))
+    imports = ["\n".join([render.heading([BASES[kind]], names), *render.rule_import(concepts)])]
+    imports += [
+        _import(module, found) for module, found in by_module(hinted.difference(library.names(kind)), library).items()
+    ]
+    return "\n\n".join([docstring + "\n" + "\n\n".join(imports), *render.everything(kind)]) + "\n"
 
 
 def _import(module: str, names: Sequence[str]) -> str:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import sys
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import count, zip_longest
-from typing import Literal, TypeAlias, cast
+from dataclasses import dataclass, field
+from itertools import chain, count, zip_longest
+from operator import attrgetter
+from typing import Literal
 
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType
-from knowcoder.schema.library import SchemaLibrary, hints, kind_of
+from knowcoder.schema.library import KINDS, Kind, SchemaLibrary, hints, kind_of
+from knowcoder.schema.quoting import INDENT, docstring, in_docstring, one_line, quote
 
-BASES = {"entity": "Entity", "relation": "Relation", "event": "Event"}
-_ROOTS: dict[type, str] = {EntityType: "Entity", RelationType: "Relation", EventType: "Event"}
+BASES: dict[Kind, str] = {"entity": "Entity", "relation": "Relation", "event": "Event"}
 MODULES = {"entity": "Entities", "relation": "Relations", "event": "Events"}  # as in the published library
-INDENT = "    "
-
-# What a string in double quotes cannot hold as it is; surrogates cannot be encoded in a source file.
-_SPECIAL = re.compile(r'[\x00-\x1f\x7f"\\\ud800-\udfff]')
-_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-# An example that must be quoted so that a list of examples can be read back.
-_NOT_PLAIN = re.compile(r'^"|^\s|\s$|^$|, |[^\S ]|[\x00-\x1f\x7f\ud800-\udfff]')
-
-Pair: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +41,22 @@ class Style:
     methods: bool = False
 
 
-def escape(text: str) -> str:
-    """Text as it stands between double quotes in Python; each escaped character by its shortest form."""
-    return _SPECIAL.sub(_escaped, text)
-
-
-def quote(text: str) -> str:
-    """Text as a Python string literal in double quotes."""
-    return f'"{escape(text)}"'
-
-
-def one_line(text: str) -> str:
-    """Text with every run of white space as one space: descriptions are single lines."""
-    if text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " ":
-        return text  # no other white space is printable
-    return " ".join(text.split())
-
-
 def library_source(library: SchemaLibrary) -> str:
     """A whole library as a Python module, with every example; ``python_source`` reads it back."""
-    most = max((len(concept.examples) for concept in library), default=0)
-    return definitions([concept.name for concept in library], library, Style(examples=most, methods=True)) + "\n"
+    kinds = [kind for kind in KINDS if library.of_kind(kind)]
+    if not kinds:
+        return "\n"
+    render = whole_renderer(library)
+    called = render.rule_import(chain.from_iterable(map(library.of_kind, kinds)))
+    blocks = ["\n".join([render.heading([BASES[kind] for kind in kinds], library), *called])]
+    for kind in kinds:
+        blocks += render.everything(kind)
+    return "\n\n".join(blocks) + "\n"
+
+
+def whole_renderer(library: SchemaLibrary) -> Renderer:
+    """The renderer that leaves nothing out that Python code can say."""
+    return renderer(library, Style(examples=sys.maxsize, methods=True))
 
 
 def definitions(names: Sequence[str], library: SchemaLibrary, style: Style, roles: bool = True) -> str:
@@ -93,137 +80,203 @@ def renderer(library: SchemaLibrary, style: Style, roles: bool = True) -> Render
     return found
 
 
+@dataclass(slots=True)
+class _Class:
+    """What is remembered of a class that prompts offer or need.
+
+    Attributes:
+        root: the base class of its kind.
+        chain: names of the ancestors that it may inherit from, nearest first.
+        helpers: names of the entity classes that its type hints name.
+        codes: its definition, by base.
+        bare: its definition without a body, by base, for where other classes need it.
+    """
+
+    concept: Concept
+    root: str
+    chain: tuple[str, ...]
+    helpers: dict[str, None]
+    codes: dict[str, str] = field(default_factory=dict)
+    bare: dict[str, str] = field(default_factory=dict)
+
+
 class Renderer:
-    """Writes classes of one library in one style, and remembers what it wrote."""
+    """Writes classes of one library in one style, and remembers what it wrote for prompts."""
 
     def __init__(self, library: SchemaLibrary, style: Style, roles: bool = True) -> None:
         self.library, self.style, self.roles = library, style, roles
+        self._ids = library.ids
         self._hinted = style.hints and roles
-        self._chains: dict[str, tuple[str, ...]] = {}
-        self._helpers: dict[str, tuple[str, ...]] = {}
-        self._codes: dict[tuple[str, str], str] = {}
+        self._described, self._most = style.descriptions, style.examples
+        self._classes: dict[str, _Class] = {}
+        self._bases: dict[str, Concept | None] = {}
+        self._unions: dict[tuple[str, ...], str] = {}
         self._arguments: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def definitions(self, names: Sequence[str]) -> str:
         """See ``definitions``."""
         if not names:
             return ""
-        bases, imported, blocks = self.parts(names)
-        imports = [f"from knowcoder import {', '.join(bases)}", *self.rule_imports(names)]
-        imports += import_lines(imported, self.library)
-        return "\n\n".join(["\n".join(imports), *blocks])
-
-    def parts(self, names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
-        """Base classes, names of the types to import, and blocks of code, from which definitions are put together."""
-        offered = {name: self.library.by_name(name) for name in names}
-        extra: list[str] = []
-        if self._hinted:
-            helpers = (helper for name, concept in offered.items() for helper in self._helpers_of(name, concept))
-            extra = [name for name in dict.fromkeys(helpers) if name not in offered]
-        imported: list[str] = []
-        if self.style.parents == "import":
-            parents = [chain[0] for name in offered if (chain := self.chain(name))]
-            imported = [name for name in dict.fromkeys(extra + parents) if name not in offered]
-            extra = []
-        elif self.style.parents == "define":
-            # From the root down, so that lines of one family stand together.
-            above = (ancestor for name in [*extra, *offered] for ancestor in reversed(self.chain(name)))
-            extra = [name for name in dict.fromkeys([*above, *extra]) if name not in offered]
-        printed = offered
-        if extra or imported:
-            printed = {name: self.library.by_name(name) for name in extra} | offered
-            printed |= {name: self.library.by_name(name) for name in imported}
-        blocks: list[str] = []
+        known = self._classes
+        offered = {name: known.get(name) or self._class(name) for name in names}
+        extra, imported = self._needed(offered)
+        printed = {**extra, **imported, **offered} if extra or imported else offered
+        imports = [self.heading({found.root for found in offered.values()}, printed)]
+        if self.style.methods:
+            imports += self.rule_import([found.concept for found in offered.values()])
+        blocks = ["\n".join([*imports, *import_lines(imported, self.library)])]
         lines: list[str] = []  # bare helper classes stand line by line, without blank lines
-        for name, base in self._in_order(printed, frozenset(imported)).items():
-            if name not in offered:
-                lines.append(f"class {name}({base}): ...")
+        for name, base in self._in_order(printed, imported).items():
+            if name in extra:
+                found = extra[name]
+                lines.append(found.bare.get(base) or found.bare.setdefault(base, f"class {name}({base}): ..."))
                 continue
             if lines:
                 blocks.append("\n".join(lines))
-                lines.clear()
-            blocks.append(self._codes.get((name, base)) or self.class_code(name, base))
+                lines = []
+            found = offered[name]
+            blocks.append(found.codes.get(base) or self._code(found, base))
         if lines:
             blocks.append("\n".join(lines))
-        return self._bases(printed), imported, blocks
+        return "\n\n".join(blocks)
 
-    def _in_order(self, printed: Mapping[str, Concept], imported: Collection[str]) -> dict[str, str]:
+    def everything(self, kind: Kind) -> list[str]:
+        """The definitions of all types of a kind, each after its parent."""
+        ids, root, class_code = self._ids, BASES[kind], self.class_code
+        blocks: list[str] = []
+        for concept in self.library.parents_first(kind):
+            path = ""
+            if concept.parent is None:
+                base = root
+            elif kind == "entity":
+                base = ids[concept.parent].name
+            else:
+                above = self._base(concept)
+                base = root if above is None else above.name
+                path = self._path(concept, base)
+            blocks.append(class_code(concept, base, path))
+        return blocks
+
+    def class_code(self, concept: Concept, base: str, path: str) -> str:
+        """The definition of one class that inherits from ``base``; ``path`` names the ancestors between the two."""
+        examples = concept.examples
+        if len(examples) > self._most:
+            examples = examples[: self._most]
+        body = docstring(concept.description if self._described else "", examples, path)
+        if type(concept) is not EntityType:
+            body += "".join([f"\n{line}" for line in self._fields(concept)])
+        if concept.rules and self.style.methods:
+            methods = "\n".join(self._methods(concept))
+            body += f"\n{methods}" if body else methods
+        return f"class {concept.name}({base}):{body or ' ...'}"
+
+    def heading(self, roots: Collection[str], names: Container[str]) -> str:
+        """The import of the base classes that types need; ``roots`` are those of their kinds.
+
+        Raises:
+            DataError: one of the names hides a base class.
+        """
+        bases = [base for base in BASES.values() if base in roots]
+        if "Entity" not in roots and ("Relation" in roots or self.roles):
+            bases.insert(0, "Entity")  # answers may name a mention by the base class
+        for base in bases:
+            if base in names:
+                raise DataError(f"the class {base!r} hides the base class of the same name; rename it in the library")
+        return f"from knowcoder import {', '.join(bases)}"
+
+    def rule_import(self, concepts: Iterable[Concept]) -> list[str]:
+        """The import of what the printed class methods of types call."""
+        called = self.style.methods and any(map(attrgetter("rules"), concepts))
+        return ["from knowcoder.schema import rules"] if called else []
+
+    def _class(self, name: str) -> _Class:
+        """What is remembered of a class, found out once."""
+        found = self._classes.get(name)
+        if found is None:
+            concept = self.library.by_name(name)
+            chain: list[str] = []
+            above = self._base(concept)
+            while above is not None:
+                chain.append(above.name)
+                above = self._base(above)
+            helpers = dict.fromkeys([self._ids[id].name for id in hints(concept)] if self._hinted else ())
+            found = self._classes[name] = _Class(concept, BASES[kind_of(concept)], tuple(chain), helpers)
+        return found
+
+    def _code(self, found: _Class, base: str) -> str:
+        code = found.codes[base] = self.class_code(found.concept, base, self._path(found.concept, base))
+        return code
+
+    def _needed(self, offered: Mapping[str, _Class]) -> tuple[dict[str, _Class], dict[str, _Class]]:
+        """The classes to define and the classes to import beside those that are offered."""
+        names: dict[str, None] = {}
+        for found in offered.values():
+            if found.helpers:
+                names |= found.helpers
+        if self.style.parents == "import":
+            for found in offered.values():
+                names |= dict.fromkeys(found.chain[:1])
+            return {}, self._besides(names, offered)
+        if self.style.parents == "define":
+            # From the root down, so that lines of one family stand together.
+            family = [*self._besides(names, offered).values(), *offered.values()]
+            names = dict.fromkeys([name for found in family for name in reversed(found.chain)]) | names
+        return self._besides(names, offered) if names else {}, {}
+
+    def _besides(self, names: Iterable[str], offered: Container[str]) -> dict[str, _Class]:
+        known = self._classes
+        return {name: known.get(name) or self._class(name) for name in names if name not in offered}
+
+    def _in_order(self, printed: Mapping[str, _Class], imported: Container[str]) -> dict[str, str]:
         """The classes to define with their bases: entities, relations, events, and each after its base."""
         order: dict[str, str] = {}
-        given = set(map(type, printed.values()))
-        for kind, root in _ROOTS.items():
-            if kind not in given:
-                continue
-            for name, concept in printed.items():
-                if type(concept) is not kind or name in order or name in imported:
+        given = {found.root for found in printed.values()}
+        for root in given if len(given) == 1 else BASES.values():
+            for name, found in printed.items():
+                if found.root != root or name in order or name in imported:
                     continue
-                base = self._nearest(name, concept, printed)
-                if base is None:
-                    order[name] = root
-                    continue
-                if base not in order:
-                    for ancestor in reversed(self.chain(name)):
-                        if ancestor in printed and ancestor not in order and ancestor not in imported:
-                            order[ancestor] = self._nearest(ancestor, printed[ancestor], printed) or root
+                base = root
+                for ancestor in found.chain:
+                    if ancestor in printed:
+                        base = ancestor
+                        if base not in order and base not in imported:
+                            self._place(found.chain, printed, imported, order)
+                        break
                 order[name] = base
         return order
 
-    def _nearest(self, name: str, concept: Concept, printed: Container[str]) -> str | None:
-        """The nearest ancestor that is printed."""
+    def _place(
+        self,
+        chain: Iterable[str],
+        printed: Mapping[str, _Class],
+        imported: Container[str],
+        order: dict[str, str],
+    ) -> None:
+        """Put the printed ones of some ancestors, nearest first, in order."""
+        for name in reversed([name for name in chain if name in printed]):
+            if name not in order and name not in imported:
+                found = printed[name]
+                order[name] = next((above for above in found.chain if above in printed), found.root)
+
+    def _base(self, concept: Concept) -> Concept | None:
+        """The nearest ancestor that a class may inherit from so that all type-checks; None if that is none.
+
+        An ancestor's own base is one that the class may inherit from as well, for to narrow is transitive.
+        """
         if concept.parent is None:
             return None
-        chain = self._chains.get(name)
-        if chain is None:
-            if isinstance(concept, EntityType):
-                parent = self.library.by_id(concept.parent).name
-                if parent in printed:  # mostly so when a whole library is written, where the chain is not needed
-                    return parent
-            chain = self.chain(name)
-        for ancestor in chain:
-            if ancestor in printed:
-                return ancestor
-        return None
-
-    def class_code(self, name: str, base: str) -> str:
-        """The definition of one class that inherits from ``base``."""
-        code = self._codes.get((name, base))
-        if code is None:
-            concept = self.library.by_name(name)
-            said = self._docstring(concept, base)
-            if not isinstance(concept, EntityType):
-                said += "".join(f"\n{line}" for line in self._fields(concept))
-            if concept.rules and self.style.methods:
-                methods = "\n".join(self._methods(concept))
-                said += f"\n{methods}" if said else methods
-            code = self._codes[name, base] = f"class {name}({base}):{said or ' ...'}"
-        return code
-
-    def _helpers_of(self, name: str, concept: Concept) -> tuple[str, ...]:
-        """Names of the entity classes that the type hints of a class name."""
-        if isinstance(concept, EntityType):
-            return ()
-        found = self._helpers.get(name)
-        if found is None:
-            found = self._helpers[name] = tuple(self.library.by_id(id).name for id in hints(concept))
-        return found
-
-    def chain(self, name: str) -> tuple[str, ...]:
-        """Names of the ancestors that a class may inherit from, nearest first, so that all type-checks.
-
-        All above the farthest ancestor whose fields the class may not override, so the chain of an ancestor in
-        the chain is within it.
-        """
-        found = self._chains.get(name)
-        if found is None:
-            concept = self.library.by_name(name)
-            fitting: list[str] = []
-            for id in reversed(self.library.ancestors(concept.id)):
-                ancestor = self.library.by_id(id)
-                if self._hinted and not self._narrows(concept, ancestor):
-                    break
-                fitting.append(ancestor.name)
-            found = self._chains[name] = tuple(reversed(fitting))
-        return found
+        if type(concept) is EntityType or not self._hinted:
+            return self._ids[concept.parent]
+        if concept.id not in self._bases:
+            family = [concept]  # upwards, to an ancestor of which it is known: no recursion, however deep
+            while (parent := family[-1].parent) is not None and parent not in self._bases:
+                family.append(self._ids[parent])
+            for one in reversed(family):
+                base = None if one.parent is None else self._ids[one.parent]
+                while base is not None and not self._narrows(one, base):
+                    base = self._bases[base.id]
+                self._bases[one.id] = base
+        return self._bases[concept.id]
 
     def argument_class(self, type_name: str, types: tuple[str, ...]) -> str:
         """The class by which an answer names a mention in a slot whose hints are ``types`` (ids).
@@ -241,56 +294,32 @@ class Renderer:
             self._arguments[type_name, types] = found
         return found
 
-    def _bases(self, printed: Mapping[str, Concept]) -> list[str]:
-        """The base classes that types need."""
-        types: set[type] = set(map(type, printed.values()))
-        if RelationType in types or (EventType in types and self.roles):
-            types.add(EntityType)  # answers may name a mention by the base class
-        bases = [base for kind, base in _ROOTS.items() if kind in types]
-        for base in bases:
-            if base in printed:
-                raise DataError(f"the class {base!r} hides the base class of the same name; rename it in the library")
-        return bases
-
-    def _docstring(self, concept: Concept, base: str) -> str:
-        """The docstring with the line break before it, or nothing."""
-        description = path = ""
-        if self.style.descriptions:
-            description = one_line(concept.description)
-            path = self._path(concept, base)
-        examples = list_examples(concept.examples[: self.style.examples])
-        lines = f"\n{INDENT}Parents: {path}" if path else ""
-        if examples or "Examples:" in description:  # an empty list says that the word belongs to the description
-            lines += (
-                f"\n{INDENT}Examples: {_in_docstring(examples, last=False)}" if examples else f"\n{INDENT}Examples:"
-            )
-        if lines:
-            return f'\n{INDENT}"""{_in_docstring(description, last=False)}{lines}\n{INDENT}"""'
-        return f'\n{INDENT}"""{_in_docstring(description)}"""' if description else ""
-
     def _path(self, concept: Concept, base: str) -> str:
         """The ancestors between a class and its base, nearest first."""
-        if concept.parent is None or self.library.by_id(concept.parent).name == base:
+        if not self._described or concept.parent is None or self._ids[concept.parent].name == base:
             return ""
-        ancestors = [self.library.by_id(id).name for id in self.library.ancestors(concept.id)]
+        ancestors = [self._ids[id].name for id in self.library.ancestors(concept.id)]
         return ", ".join(ancestors[: ancestors.index(base)] if base in ancestors else ancestors)
 
     def _fields(self, concept: Concept) -> list[str]:
-        if isinstance(concept, RelationType):
-            slots = (("head", concept.head), ("tail", concept.tail))
-            return [f"{INDENT}{slot}: {self._union(types)}" for slot, types in slots if types and self.style.hints]
         lines: list[str] = []
-        if isinstance(concept, EventType) and self.roles:
+        if isinstance(concept, RelationType) and self.style.hints:
+            for slot, types in (("head", concept.head), ("tail", concept.tail)):
+                if types:
+                    lines.append(f"{INDENT}{slot}: {self._union(types)}")
+        elif isinstance(concept, EventType) and self.roles:
             for role in concept.roles:
                 lines.append(f"{INDENT}{role.name}: list[{self._union(role.types)}] = []")
-                if role.description and self.style.descriptions:
-                    lines.append(f'{INDENT}"""{_in_docstring(one_line(role.description))}"""')
+                if role.description and self._described:
+                    lines.append(f'{INDENT}"""{in_docstring(one_line(role.description))}"""')
         return lines
 
-    def rule_imports(self, names: Iterable[str]) -> list[str]:
-        """What the printed class methods of types call."""
-        called = self.style.methods and any(self.library.by_name(name).rules for name in names)
-        return ["from knowcoder.schema import rules"] if called else []
+    def _union(self, types: tuple[str, ...]) -> str:
+        found = self._unions.get(types)
+        if found is None:
+            names = [self._ids[id].name for id in types] if self.style.hints else []
+            found = self._unions[types] = " | ".join(names) or "Entity"
+        return found
 
     def _methods(self, concept: Concept) -> list[str]:
         events = self.library.events if isinstance(concept, EventType) else ()
@@ -308,10 +337,6 @@ class Renderer:
                 f"{INDENT * 2}return rules.{function}({arguments})",
             ]
         return lines
-
-    def _union(self, types: Iterable[str]) -> str:
-        names = [self.library.by_id(id).name for id in types] if self.style.hints else []
-        return " | ".join(names) or "Entity"
 
     def _narrows(self, concept: Concept, ancestor: Concept) -> bool:
         """Whether the fields of a class may override those of an ancestor."""
@@ -344,46 +369,3 @@ def by_module(names: Iterable[str], library: SchemaLibrary) -> dict[str, list[st
     for name in names:
         found[MODULES[kind_of(library.by_name(name))]].append(name)
     return {module: listed for module, listed in found.items() if listed}
-
-
-def list_examples(examples: Sequence[str] | Sequence[Pair]) -> str:
-    """Examples on one line: ``Ada, London`` or ``(Ada, London), (Bo, Cork)``; quoted where a comma would mislead."""
-    words = cast(Sequence[str], examples) if examples and isinstance(examples[0], str) else ()
-    if words and _needs_no_quotes(line := ", ".join(words), len(words)):
-        return line
-    return ", ".join(
-        _example(item) if isinstance(item, str) else f"({_example(item[0])}, {_example(item[1])})" for item in examples
-    )
-
-
-def _needs_no_quotes(line: str, count: int) -> bool:
-    """Whether so many examples, already on one line, are surely plain: a look at all of them instead of at each."""
-    return (
-        line.isprintable()
-        and '"' not in line
-        and "  " not in line
-        and " ," not in line
-        and line.count(", ") == count - 1
-        and line[:1] not in (" ", ",", "")
-        and line[-1:] != " "
-    )
-
-
-def _example(text: str) -> str:
-    return quote(text) if _NOT_PLAIN.search(text) else text
-
-
-def _escaped(match: re.Match[str]) -> str:
-    char = match[0]
-    return _SHORT.get(char) or (f"\\x{ord(char):02x}" if ord(char) < 128 else f"\\u{ord(char):04x}")
-
-
-def _in_docstring(text: str, last: bool = True) -> str:
-    """Text for use between triple quotes; ``last`` if the closing quotes follow it at once."""
-    if text.isprintable() and "\\" not in text and '"' not in text:
-        return text
-    text = re.sub(r"[\ud800-\udfff]", "\ufffd", text)  # half a character, which CPython takes in no docstring
-    text = re.sub(r"[\x00-\x1f\x7f\\]", _escaped, text)
-    if '"""' in text:
-        return text.replace('"', '\\"')
-    return text[:-1] + '\\"' if last and text.endswith('"') else text

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from knowcoder.schema.concepts import EntityType, EventType, RelationType, Role
 from knowcoder.schema.library import SchemaLibrary
-from knowcoder.schema.render import one_line
+from knowcoder.schema.quoting import one_line
 
 TEXTS = st.one_of(
     st.text(max_size=20),

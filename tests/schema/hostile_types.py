@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType, Role
 from knowcoder.schema.library import SchemaLibrary
 from knowcoder.schema.naming import role_name
-from knowcoder.schema.render import one_line
+from knowcoder.schema.quoting import one_line
 from knowcoder.schema.source import library_of, name_concepts
 
 LABELS = [

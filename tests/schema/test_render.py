@@ -13,7 +13,8 @@ import knowcoder
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import EntityType, EventType, RelationType, Role
 from knowcoder.schema.library import SchemaLibrary
-from knowcoder.schema.render import Style, definitions, escape, list_examples, quote
+from knowcoder.schema.quoting import escape, list_examples, quote
+from knowcoder.schema.render import Style, definitions
 
 LIBRARY = SchemaLibrary(
     (
