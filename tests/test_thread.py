@@ -78,6 +78,7 @@ class Recorder:
 
     def __init__(self, wrapper: Wrapper) -> None:
         self.wrapper = wrapper
+        self.context, self.can_constrain = None, False
         self.asked: list[list[int]] = []
 
     def complete(

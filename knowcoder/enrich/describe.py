@@ -16,11 +16,11 @@ from typing import TypeVar
 import msgspec
 
 from knowcoder import jsonl
-from knowcoder.server import Server, Unanswered
 from knowcoder.errors import ConfigError, ModelError
 from knowcoder.schema.concepts import Concept, EventType, RelationType
 from knowcoder.schema.library import SchemaLibrary, kind_of
 from knowcoder.schema.quoting import list_examples, one_line
+from knowcoder.server import Server, Unanswered
 
 LONGEST = 300  # characters of a description
 MOST_LISTED = 5  # parents, aliases

@@ -201,18 +201,16 @@ def predict_with_dictionary(
         labels: source -> its label set.
 
     Returns:
-        Counts: predictions written and found there.
+        Counts of all predictions there, see ``Journal``.
 
     Raises:
         DataError: a sentence's source has no label set.
     """
     dictionary = Dictionary(training)
-    counts = {"written": 0, "already there": 0}
     with Journal(output) as journal:
         for request in tqdm(list(requests_of(sentences, labels, tasks)), "dictionary", unit="answer", disable=None):
             sentence = request.sentence
             if (sentence.id, request.task) in journal.done:
-                counts["already there"] += 1
                 continue
             found = dictionary.answer(request)
             journal.write(
@@ -224,5 +222,4 @@ def predict_with_dictionary(
                     annotations=found,
                 )
             )
-            counts["written"] += 1
-    return counts
+    return journal.counts

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from knowcoder.codec.model_card import ModelCard
 from knowcoder.codec.wrapper import Wrapper
+from knowcoder.errors import ModelError
 
 if TYPE_CHECKING:
     from knowcoder.predict.hf_engine import HfEngine
@@ -79,3 +80,18 @@ def open_model(
     card = ModelCard.load(model_dir)
     wrapper = Wrapper.from_folder(model_dir, card.wrapper)
     return HfEngine.load(model_dir, wrapper, device, precision, batch_size), card
+
+
+def context_of(model_dir: str | Path) -> int | None:
+    """Tokens that a model can hold, by its configuration; None where it does not say.
+
+    Raises:
+        ModelError: there is no configuration.
+    """
+    from transformers import AutoConfig
+
+    try:
+        made = AutoConfig.from_pretrained(str(model_dir))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{model_dir}: no model configuration here; give a model folder") from error
+    return getattr(made.get_text_config(), "max_position_embeddings", None)

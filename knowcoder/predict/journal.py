@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -9,6 +10,7 @@ from typing import BinaryIO
 import msgspec
 
 from knowcoder import jsonl
+from knowcoder.corpus.sentence import Annotations, Mention
 from knowcoder.schema.concepts import Task
 from knowcoder.score.prediction import Prediction
 
@@ -18,16 +20,19 @@ PREDICTIONS = "predictions.jsonl"
 class Journal:
     """Appends predictions and knows those that are there already. A context manager.
 
-    A line that a killed run left half-written is cut off.
+    A line that a killed run left half-written is cut off. ``counts`` covers all lines, whichever run wrote them:
+    predictions, those with problems, mentions that do not stand in the text, and generated tokens.
     """
 
     def __init__(self, directory: str | Path) -> None:
         self.path = Path(directory) / PREDICTIONS
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.done: set[tuple[str, Task]] = set()
+        self.counts = {"predictions": 0, "with problems": 0, "mentions not in the text": 0, "tokens": 0}
         if self.path.exists():
             _cut_half_line(self.path)
-            self.done = {(line.id, line.task) for line in jsonl.read(self.path, Prediction)}
+            for line in jsonl.read(self.path, Prediction):
+                self._count(line)
         self._encoder = msgspec.json.Encoder()
         self._file: BinaryIO | None = None
 
@@ -46,7 +51,25 @@ class Journal:
         assert self._file
         self._file.write(self._encoder.encode(prediction) + b"\n")
         self._file.flush()
+        self._count(prediction)
+
+    def _count(self, prediction: Prediction) -> None:
         self.done.add((prediction.id, prediction.task))
+        self.counts["predictions"] += 1
+        self.counts["with problems"] += bool(prediction.problems)
+        self.counts["mentions not in the text"] += sum(m.start is None for m in mentions_of(prediction.annotations))
+        self.counts["tokens"] += sum(answer.tokens for answer in prediction.answers)
+
+
+def mentions_of(annotations: Annotations) -> Iterator[Mention]:
+    """All mentions, those of relations and events too."""
+    yield from annotations.entities
+    for relation in annotations.relations:
+        yield from (relation.head, relation.tail)
+    for event in annotations.events:
+        if event.trigger:
+            yield event.trigger
+        yield from (argument.mention for argument in event.arguments)
 
 
 def _cut_half_line(path: Path) -> None:

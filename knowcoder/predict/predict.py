@@ -1,56 +1,68 @@
-"""Sentences -> predictions: every sentence is offered the whole label set of its source, never chosen from its gold.
+"""Requests -> predictions: every sentence is offered the whole label set of its source, never chosen from its gold.
 
-Only argument extraction is told gold event types and triggers (KnowCoder, section 4.1). A label set that does not
-fit into the model's length is split into batches of classes whose answers are united.
+Only argument extraction is told gold event types and triggers (KnowCoder, section 4.1). Classes that do not fit into
+the model's context are asked in batches, and long texts in pieces; the answers are united.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import pairwise
-from pathlib import Path
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Literal
 
-from tqdm import tqdm
-
+from knowcoder.codec.answer import build_answer
 from knowcoder.codec.grammar import MAX_ITEMS, answer_grammar
 from knowcoder.codec.model_card import ModelCard
 from knowcoder.codec.parse import Offer, parse_answer
 from knowcoder.codec.prompt import build_prompt
-from knowcoder.corpus.alignment import align, occurrences
+from knowcoder.corpus.alignment import align
 from knowcoder.corpus.sentence import Annotations, Event, LabelSet, Mention, Sentence
-from knowcoder.errors import DataError
-from knowcoder.predict.journal import Journal
-from knowcoder.schema.concepts import TASKS, Task
+from knowcoder.errors import ConfigError, DataError
+from knowcoder.predict.engines import Completion, answer_room
+from knowcoder.predict.pieces import Cut, Piece, cut, moved, triggers_in
+from knowcoder.predict.retrieval import Bm25, class_index
+from knowcoder.predict.shots import Shots, with_shots
+from knowcoder.predict.surplus import drop_surplus
+from knowcoder.schema.concepts import Task
 from knowcoder.schema.library import SchemaLibrary
 from knowcoder.score.prediction import Answer, Prediction
 
 if TYPE_CHECKING:
-    from knowcoder.predict.engines import Completion, Engine
+    from knowcoder.predict.engines import Engine
 
 Decoding = Literal["auto", "constrained", "free"]
-# Sentences between two writes: enough for the engine to sort and share, little to lose when killed.
-_CHUNK = 512
+# A prompt may have this many tokens more than its schema and its text have apart.
+_SEAM = 8
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A sentence, what is asked of it, and the classes offered."""
+    """A sentence, what is asked of it, and the classes offered.
+
+    ``joint`` asks (with task EAE) for events with their arguments at once, told of no trigger.
+    """
 
     sentence: Sentence
     task: Task
     classes: tuple[str, ...]
+    joint: bool = False
+
+    @property
+    def told(self) -> bool:
+        return self.task == "EAE" and not self.joint
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One prompt of a request: a batch of its classes and, for argument extraction, the given triggers."""
+    """One prompt of a request: a piece of its text, a batch of its classes, and the triggers that are told."""
 
     request: int
+    piece: Piece
     classes: tuple[str, ...]
     triggers: tuple[Mention, ...]
     prompt: str
@@ -61,10 +73,16 @@ class Predictor:
 
     Args:
         card: style, wrapper and length of the model; the engine's wrapper must be of that kind.
-        decoding: "constrained" by a grammar, or "free"; "auto" is constrained.
-        classes_per_prompt: classes offered at a time; 0 offers as many as the model's length allows.
-        max_new_tokens: longest answer.
+        decoding: "constrained" by a grammar, or "free"; "auto" is constrained where the engine can.
+        classes_per_prompt: classes offered at a time; 0 offers as many as the model's context allows.
+        retrieve: offer only so many classes, those nearest to the text by their words; 0 offers all.
+        max_new_tokens: longest answer; at most half of the model's context.
         max_items: objects in one constrained answer, at most.
+        shots: demonstrations to show.
+        pieces, window: how long texts are cut, see ``pieces.cut``.
+
+    Raises:
+        ConfigError: decoding is "constrained", and the engine obeys no grammar.
     """
 
     def __init__(
@@ -75,112 +93,224 @@ class Predictor:
         *,
         decoding: Decoding = "auto",
         classes_per_prompt: int = 0,
+        retrieve: int = 0,
         max_new_tokens: int = 640,
         max_items: int = MAX_ITEMS,
+        shots: Shots | None = None,
+        pieces: Cut = "whole",
+        window: int = 1000,
     ) -> None:
+        if decoding == "constrained" and not engine.can_constrain:
+            raise ConfigError(
+                "decoding=constrained: this engine obeys no grammar of ours; use decoding=free, engine=hf, or a vLLM "
+                "server that was started with the structured output backend guidance"
+            )
         self.library = library
         self.engine = engine
         self.card = card
-        self.constrained = decoding != "free"
+        self.constrained = decoding != "free" and engine.can_constrain
         self.classes_per_prompt = classes_per_prompt
+        self.retrieve = retrieve
         self.max_new_tokens = max_new_tokens
+        if engine.context is not None and max_new_tokens > engine.context // 2:
+            self.max_new_tokens = engine.context // 2
+            _logger.warning("answers have at most %d tokens: half of the model's context", self.max_new_tokens)
         self.max_items = max_items
-        self._lengths: dict[tuple[Task, tuple[str, ...], tuple[Mention, ...]], int] = {}
+        self.shots = shots
+        self.pieces: Cut = pieces
+        self.window = window
+        self._lengths: dict[str, int] = {}
+        self._warned = False
 
-    def predict(self, requests: Sequence[Request], bar: tqdm[None] | None = None) -> list[Prediction]:
-        """Answer requests, in their order; ``bar`` moves by the share of each answer in its request."""
+    def predict(
+        self, requests: Sequence[Request], done: Callable[[Prediction], None] | None = None
+    ) -> list[Prediction]:
+        """Answer requests, in their order; ``done`` hears of each prediction as its last answer ends."""
         questions = [question for index in range(len(requests)) for question in self._questions(index, requests[index])]
         prompts = self.engine.wrapper.prompt_ids_many([question.prompt for question in questions])
-        grammars = [self._grammar(requests[question.request], question) for question in questions]
-        open_questions = [0] * len(requests)
+        self._warn_of_length(prompts)
+        waiting = [0] * len(requests)
         for question in questions:
-            open_questions[question.request] += 1
+            waiting[question.request] += 1
+        answers: list[dict[int, Completion]] = [{} for _ in requests]
+        predictions: dict[int, Prediction] = {}
 
-        def answered(index: int, _: Completion) -> None:
-            request = questions[index].request
-            open_questions[request] -= 1
-            if bar is not None and not open_questions[request]:
-                bar.update()
+        def finish(request: int) -> None:
+            in_order = [(questions[number], answer) for number, answer in sorted(answers[request].items())]
+            predictions[request] = self._unite(requests[request], in_order)
+            if done:
+                done(predictions[request])
 
-        completions = self.engine.complete(prompts, grammars, self.max_new_tokens, answered)
-        answers: list[list[tuple[_Question, Completion, int]]] = [[] for _ in requests]
-        for question, completion, ids in zip(questions, completions, prompts, strict=True):
-            answers[question.request].append((question, completion, len(ids)))
-        if bar is not None:
-            bar.update(sum(1 for found in answers if not found))
-        return [self._unite(request, found) for request, found in zip(requests, answers, strict=True)]
+        def answered(number: int, completion: Completion) -> None:
+            request = questions[number].request
+            answers[request][number] = completion
+            if len(answers[request]) == waiting[request]:
+                finish(request)
+
+        for request, count in enumerate(waiting):
+            if not count:
+                finish(request)
+        fitting = []
+        for number, prompt in enumerate(prompts):
+            if answer_room(self.engine.context, prompt, self.max_new_tokens) > 0:
+                fitting.append(number)
+            else:
+                problem = f"not asked: a prompt of {len(prompt)} tokens fills the model's context"
+                answered(number, Completion("", 0, False, problem))
+        self.engine.complete(
+            [prompts[number] for number in fitting],
+            [self._grammar(requests[questions[number].request], questions[number]) for number in fitting],
+            self.max_new_tokens,
+            lambda index, completion: answered(fitting[index], completion),
+        )
+        return [predictions[request] for request in range(len(requests))]
+
+    def _warn_of_length(self, prompts: Sequence[Sequence[int]]) -> None:
+        longest = max(map(len, prompts), default=0)
+        if self.card.max_length is not None and longest >= self.card.max_length and not self._warned:
+            self._warned = True
+            _logger.warning(
+                "a prompt has %d tokens, but the model was trained on samples of %d at most; answers may be worse "
+                "(fewer classes_per_prompt make prompts shorter)",
+                longest,
+                self.card.max_length,
+            )
+
+    # -- what is asked ---------------------------------------------------------------------------------------------
 
     def _questions(self, index: int, request: Request) -> Iterator[_Question]:
-        for classes in self._batches(request):
-            given = _given(request, classes)
-            prompt = self._prompt(request, classes, given, request.sentence.text)
-            yield _Question(index, classes, given, prompt)
+        for piece in cut(request.sentence.text, self.pieces, self.window):
+            told = triggers_in(piece, request.sentence.triggers) if request.told else ()
+            offered = self._offered(request, piece, told)
+            for classes in self._batches(request, piece.text, offered, told):
+                given = _of(classes, told)
+                yield _Question(index, piece, classes, given, self._prompt(request, classes, given, piece.text))
 
-    def _batches(self, request: Request) -> list[tuple[str, ...]]:
-        """The fewest batches, alike in size, whose prompts leave room for the answer."""
+    def _offered(self, request: Request, piece: Piece, told: Sequence[Mention]) -> tuple[str, ...]:
         classes = request.classes
+        if request.told and self.pieces != "whole":
+            here = {trigger.type for trigger in told}
+            return tuple(name for name in classes if name in here)
+        if request.told or not self.retrieve or len(classes) <= self.retrieve:
+            return classes
+        nearest = self._class_index(classes).ranked(piece.text)[: self.retrieve]
+        return tuple(classes[number] for number in sorted(nearest))
+
+    @cache  # noqa: B019 -- a predictor lives as long as its stage
+    def _class_index(self, classes: tuple[str, ...]) -> Bm25:
+        return class_index(self.library, classes)
+
+    def _batches(
+        self, request: Request, text: str, classes: tuple[str, ...], told: tuple[Mention, ...]
+    ) -> list[tuple[str, ...]]:
+        """The fewest batches, alike in size, whose prompts and answers fit into the model's context."""
         if self.classes_per_prompt:
             return _split(classes, -(-len(classes) // self.classes_per_prompt))
-        if self.card.max_length is None:
+        if self.engine.context is None or not classes:
             return _split(classes, 1)
-        # An answer repeats parts of the sentence: its length and a little is room enough for most.
-        room = self.card.max_length - 2 * len(self.engine.wrapper.prompt_ids(request.sentence.text)) - 32
-        for count in range(1, len(classes)):
+        room = self.engine.context - self.max_new_tokens
+        text_length = self._length(text)
+
+        def fits(batch: tuple[str, ...]) -> bool:
+            given = _of(batch, told)
+            empty = self._prompt(request, batch, given, "", shown_for=text)
+            if self._length(empty) + text_length + _SEAM <= room:
+                return True
+            return len(self.engine.wrapper.prompt_ids(self._prompt(request, batch, given, text))) <= room
+
+        # As many as the whole needs by its length, then more: each batch repeats what stands around the classes.
+        whole = self._length(self._prompt(request, classes, told, "", shown_for=text))
+        first = max(1, (whole + text_length) // room)
+        for count in range(min(first, len(classes)), len(classes)):
             batches = _split(classes, count)
-            if all(self._schema_length(request, batch) <= room for batch in batches):
+            if all(map(fits, batches)):
                 return batches
         return _split(classes, len(classes))
 
-    def _schema_length(self, request: Request, classes: tuple[str, ...]) -> int:
-        """Tokens of a prompt with an empty sentence."""
-        given = _given(request, classes)
-        if (request.task, classes, given) not in self._lengths:
-            prompt = self._prompt(request, classes, given, "")
-            self._lengths[request.task, classes, given] = len(self.engine.wrapper.prompt_ids(prompt))
-        return self._lengths[request.task, classes, given]
+    def _length(self, text: str) -> int:
+        if len(self._lengths) > 10_000:
+            self._lengths.clear()
+        if text not in self._lengths:
+            self._lengths[text] = len(self.engine.wrapper.prompt_ids(text))
+        return self._lengths[text]
 
-    def _prompt(self, request: Request, classes: tuple[str, ...], given: tuple[Mention, ...], text: str) -> str:
+    def _prompt(
+        self,
+        request: Request,
+        classes: tuple[str, ...],
+        given: Sequence[Mention],
+        text: str,
+        shown_for: str | None = None,
+    ) -> str:
+        """The bare prompt; ``shown_for`` is the text that demonstrations are chosen for, where it is another."""
         dataset = request.sentence.source if self.card.tagged else ""
-        return build_prompt(request.task, classes, text, self.library, self.card.style, given, dataset)
+
+        def bare(of: str, told: Sequence[Mention] = ()) -> str:
+            return build_prompt(request.task, classes, of, self.library, self.card.style, told, dataset)
+
+        if self.shots is None:
+            return bare(text, given)
+        wanted = text if shown_for is None else shown_for
+        shown = [
+            (bare(shot.text, _of(classes, shot.triggers) if request.told else ()), self._answer(request, classes, shot))
+            for shot in self.shots.of(request.sentence, wanted, request.task, classes, told=request.told)
+        ]
+        return with_shots(bare(""), shown, bare(text, given))
+
+    def _answer(self, request: Request, classes: tuple[str, ...], shot: Sentence) -> str:
+        return build_answer(request.task, shot.annotations, classes, self.library, self.card.style)
 
     def _grammar(self, request: Request, question: _Question) -> str | None:
         if not self.constrained:
             return None
-        text = request.sentence.text
         return answer_grammar(
-            request.task, question.classes, text, self.library, self.card.style, question.triggers, self.max_items
+            request.task,
+            question.classes,
+            question.piece.text,
+            self.library,
+            self.card.style,
+            question.triggers,
+            self.max_items,
         )
 
-    def _unite(self, request: Request, answered: Sequence[tuple[_Question, Completion, int]]) -> Prediction:
-        """One prediction of the answers to all batches of classes."""
-        sentence, task = request.sentence, request.task
+    # -- what becomes of the answers -------------------------------------------------------------------------------
+
+    def _unite(self, request: Request, answered: Sequence[tuple[_Question, Completion]]) -> Prediction:
+        """One prediction of the answers to all pieces and batches of classes."""
+        sentence = request.sentence
         found, not_offered = Annotations(), Annotations()
         problems: list[str] = []
-        for question, completion, prompt_length in answered:
-            parsed = parse_answer(completion.text, self._offer(question.classes), task)
-            annotations = parsed.annotations
-            problems += map(str, parsed.problems)
-            if self.card.max_length is not None and prompt_length >= self.card.max_length:
-                problems.append(f"the prompt has {prompt_length} tokens, the model's length is {self.card.max_length}")
-            if task == "EAE":
-                annotations = replace(annotations, events=_with_offsets(annotations.events, question.triggers))
-            found, not_offered = _joined(found, annotations), _joined(not_offered, parsed.not_offered)
-        if self.constrained:
-            found, dropped = drop_surplus(sentence.text, found)
-            if dropped:
-                problems.append(f"{dropped} objects were repeated more often than the text has their mentions")
+        for piece, answers in groupby(answered, key=lambda answer: answer[0].piece):
+            here, others = Annotations(), Annotations()
+            for question, completion in answers:
+                if completion.problem:
+                    problems.append(completion.problem)
+                if not completion.text and completion.problem:
+                    continue
+                parsed = parse_answer(completion.text, self._offer(question.classes), request.task)
+                annotations = parsed.annotations
+                problems += map(str, parsed.problems)
+                if request.told:
+                    annotations = replace(annotations, events=_with_offsets(annotations.events, question.triggers))
+                here, others = _joined(here, annotations), _joined(others, parsed.not_offered)
+            if self.constrained:
+                here, dropped = drop_surplus(piece.text, here)
+                if dropped:
+                    problems.append(f"{dropped} objects were repeated more often than the text has their mentions")
+            found = _joined(found, moved(align(here, piece.text), piece.start))
+            not_offered = _joined(not_offered, moved(align(others, piece.text), piece.start))
         return Prediction(
             id=sentence.id,
-            task=task,
+            task=request.task,
             source=sentence.source,
             group=sentence.group,
-            annotations=align(found, sentence.text),
+            annotations=found,
             problems=tuple(problems),
             answers=tuple(
                 Answer(prompt_hash=_hash(question.prompt), text=completion.text, tokens=completion.tokens)
-                for question, completion, _ in answered
+                for question, completion in answered
             ),
-            not_offered=align(not_offered, sentence.text),
+            not_offered=not_offered,
         )
 
     @cache  # noqa: B019 -- a predictor lives as long as its stage
@@ -188,46 +318,13 @@ class Predictor:
         return Offer.of(self.library, classes)
 
 
-def predict(
-    sentences: Sequence[Sentence],
-    labels: Mapping[str, LabelSet],
-    tasks: Sequence[Task],
-    predictor: Predictor,
-    output: Path,
-) -> dict[str, int]:
-    """Predict a corpus into ``output/predictions.jsonl``; lines that are there already are skipped.
-
-    Args:
-        labels: source -> its label set.
-        tasks: what to predict; a sentence is asked only what it has been annotated with, if that is known.
-
-    Returns:
-        Counts: predictions written, found there, with problems, and generated tokens.
-
-    Raises:
-        DataError: a sentence's source has no label set.
-    """
-    counts = {"written": 0, "already there": 0, "with problems": 0, "tokens": 0}
-    with Journal(output) as journal:
-        requests = list(requests_of(sentences, labels, tasks))
-        todo = [request for request in requests if (request.sentence.id, request.task) not in journal.done]
-        counts["already there"] = len(requests) - len(todo)
-        # Of one task and source at a time: their prompts share a beginning.
-        todo.sort(key=lambda request: (TASKS.index(request.task), request.sentence.source))
-        with tqdm(total=len(todo), desc="predict", unit="answer", disable=None) as bar:
-            for begin in range(0, len(todo), _CHUNK):
-                for prediction in predictor.predict(todo[begin : begin + _CHUNK], bar):
-                    journal.write(prediction)
-                    counts["written"] += 1
-                    counts["with problems"] += bool(prediction.problems)
-                    counts["tokens"] += sum(answer.tokens for answer in prediction.answers)
-    return counts
-
-
 def requests_of(
-    sentences: Sequence[Sentence], labels: Mapping[str, LabelSet], tasks: Sequence[Task]
+    sentences: Sequence[Sentence], labels: Mapping[str, LabelSet], tasks: Sequence[Task], *, joint: bool = False
 ) -> Iterator[Request]:
     """What to ask of every sentence, with the whole label set of its source.
+
+    Args:
+        joint: ask for events with their arguments at once (task EAE), told of no trigger.
 
     Raises:
         DataError: a sentence's source has no label set.
@@ -239,53 +336,16 @@ def requests_of(
         offered = labels[sentence.source]
         for task in tasks:
             if not sentence.tasks or task in sentence.tasks:
-                yield Request(sentence, task, tuple(sentence.classes(task)) if task == "EAE" else offered.of(task))
-
-
-def drop_surplus(text: str, annotations: Annotations) -> tuple[Annotations, int]:
-    """Drop equal objects beyond the number of places where the text has their mentions, which a grammar cannot count.
-
-    Returns:
-        The annotations that stay, and how many entities, relations, triggers and arguments were dropped.
-    """
-    seen: Counter[Hashable] = Counter()
-
-    def fits(key: Hashable, *mentions: str) -> bool:
-        seen[key] += 1
-        return seen[key] <= max(len(occurrences(text, mention)) for mention in mentions)
-
-    entities = tuple(e for e in annotations.entities if fits(("entity", e.type, e.text), e.text))
-    relations = tuple(
-        r
-        for r in annotations.relations
-        if fits(("relation", r.type, r.head.text, r.tail.text), r.head.text, r.tail.text)
-    )
-    events = tuple(
-        replace(
-            event,
-            arguments=tuple(a for a in event.arguments if fits((number, a.role, a.mention.text), a.mention.text)),
-        )
-        for number, event in enumerate(annotations.events)
-        if not event.trigger
-        or event.trigger.start is not None  # it was given
-        or fits(("event", event.type, event.trigger.text), event.trigger.text)
-    )
-    kept = Annotations(entities, relations, events)
-    return kept, _size(annotations) - _size(kept)
+                told = task == "EAE" and not joint
+                yield Request(sentence, task, tuple(sentence.classes(task)) if told else offered.of(task), joint)
 
 
 def _joined(one: Annotations, other: Annotations) -> Annotations:
     return Annotations(one.entities + other.entities, one.relations + other.relations, one.events + other.events)
 
 
-def _size(annotations: Annotations) -> int:
-    arguments = sum(len(event.arguments) for event in annotations.events)
-    return len(annotations.entities) + len(annotations.relations) + len(annotations.events) + arguments
-
-
-def _given(request: Request, classes: tuple[str, ...]) -> tuple[Mention, ...]:
-    """The triggers that a prompt is told."""
-    return tuple(t for t in request.sentence.triggers if t.type in classes) if request.task == "EAE" else ()
+def _of(classes: Sequence[str], triggers: Sequence[Mention]) -> tuple[Mention, ...]:
+    return tuple(trigger for trigger in triggers if trigger.type in classes)
 
 
 def _with_offsets(events: tuple[Event, ...], given: Sequence[Mention]) -> tuple[Event, ...]:

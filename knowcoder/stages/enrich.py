@@ -51,7 +51,7 @@ def enrich(settings: config.EnrichConfig) -> None:
 
 def _described(library: SchemaLibrary, settings: config.EnrichConfig) -> tuple[SchemaLibrary, Described]:
     from knowcoder.enrich.describe import Cache, describe
-    from knowcoder.enrich.server import KEY_VARIABLE, Server
+    from knowcoder.server import KEY_VARIABLE, Server
 
     asked = settings.describe
     cache = Cache(asked.cache or f"{settings.output.rstrip('/')}.answers.jsonl")

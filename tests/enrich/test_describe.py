@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from knowcoder import artefact, config, stages
 from knowcoder.corpus.reading import Corpus
 from knowcoder.enrich.describe import FAILURES_IN_A_ROW, LONGEST, Cache, clean, describe, prompt_of
-from knowcoder.enrich.server import Server, Unanswered, _retry_after
+from knowcoder.server import Server, Unanswered, _retry_after
 from knowcoder.errors import ConfigError, ModelError
 from knowcoder.schema.concepts import EntityType, EventType, RelationType, Role
 from knowcoder.schema.library import SchemaLibrary

@@ -14,10 +14,12 @@ from knowcoder.codec.model_card import ModelCard
 from knowcoder.codec.prompt import build_prompt
 from knowcoder.codec.wrapper import Wrapper
 from knowcoder.corpus.sentence import Annotations, Argument, Event, LabelSet, Mention, Relation, Sentence
-from knowcoder.errors import DataError
+from knowcoder.errors import ConfigError, DataError
 from knowcoder.predict.engines import Completion, open_model
 from knowcoder.predict.journal import PREDICTIONS
-from knowcoder.predict.predict import Predictor, Request, drop_surplus, predict, requests_of
+from knowcoder.predict.predict import Predictor, Request, requests_of
+from knowcoder.predict.run import predict
+from knowcoder.predict.surplus import drop_surplus
 from knowcoder.schema.concepts import TASKS, EntityType, EventType, RelationType, Role
 from knowcoder.schema.library import SchemaLibrary
 from knowcoder.schema.render import Style
@@ -67,6 +69,8 @@ class Oracle:
 
     def __init__(self, wrapper: Wrapper, sentences: Sequence[Sentence], batches: Sequence[LabelSet]) -> None:
         self.wrapper = wrapper
+        self.context: int | None = None
+        self.can_constrain = True
         self.asked = 0
         self.answers: dict[tuple[int, ...], str] = {}
         for known in sentences:
@@ -135,18 +139,44 @@ def test_a_killed_run_goes_on_where_it_stopped(oracle: Oracle, tmp_path: Path) -
     first = predict(SENTENCES[:1], LABELS, TASKS, predictor, tmp_path)
     asked = oracle.asked
     second = predict(SENTENCES, LABELS, TASKS, predictor, tmp_path)
-    assert (first["written"], second["written"], second["already there"]) == (4, 8, 4)
+    assert (first["predictions"], second["predictions"]) == (4, 12)
+    assert second["tokens"] == 5 * oracle.asked
     assert oracle.asked == asked + 7  # no event, so no question about arguments
     assert len(lines(tmp_path)) == 12
 
 
-def test_classes_are_split_until_prompts_fit(oracle: Oracle, tmp_path: Path) -> None:
-    whole = len(oracle.wrapper.prompt_ids(build_prompt("NER", ("Human", "City"), "", LIBRARY, Style())))
-    text = len(oracle.wrapper.prompt_ids(SENTENCES[0].text))
-    predictor = Predictor(LIBRARY, oracle, ModelCard(max_length=whole + 2 * text + 31))
+def length(wrapper: Wrapper, *classes: str) -> int:
+    return len(wrapper.prompt_ids(build_prompt("NER", classes, SENTENCES[0].text, LIBRARY, Style())))
+
+
+@pytest.mark.parametrize(("missing", "batches"), [(0, 1), (1, 2)])
+def test_classes_are_split_only_where_prompt_and_answer_exceed_the_context(
+    oracle: Oracle, caplog: pytest.LogCaptureFixture, missing: int, batches: int
+) -> None:
+    """The length of the samples that the model was trained on splits nothing, but is told."""
+    whole = length(oracle.wrapper, "Human", "City")
+    oracle.context = whole + 50 - missing
+    predictor = Predictor(LIBRARY, oracle, ModelCard(max_length=whole // 2), max_new_tokens=50)
     (prediction,) = predictor.predict([Request(SENTENCES[0], "NER", ("Human", "City"))])
-    assert len(prediction.answers) == 2
+    assert len(prediction.answers) == batches
     assert set(prediction.annotations.entities) == set(SENTENCES[0].entities)
+    assert "trained on samples" in caplog.text
+    assert not prediction.problems
+
+
+def test_a_prompt_that_fills_the_context_is_not_asked_and_says_so(oracle: Oracle) -> None:
+    oracle.context = length(oracle.wrapper, "Human")
+    predictor = Predictor(LIBRARY, oracle, ModelCard(), max_new_tokens=4)
+    (prediction,) = predictor.predict([Request(SENTENCES[0], "NER", ("Human",))])
+    assert oracle.asked == 0
+    assert "fills the model's context" in prediction.problems[0]
+
+
+def test_constrained_decoding_is_refused_where_the_engine_cannot(oracle: Oracle) -> None:
+    oracle.can_constrain = False
+    assert not Predictor(LIBRARY, oracle, ModelCard()).constrained
+    with pytest.raises(ConfigError, match="obeys no grammar"):
+        Predictor(LIBRARY, oracle, ModelCard(), decoding="constrained")
 
 
 def test_only_annotated_tasks_are_asked_and_gold_chooses_no_class() -> None:
@@ -176,9 +206,10 @@ def test_surplus_repeats_are_dropped_and_counted() -> None:
 @pytest.mark.parametrize("dialect", ["clean", "released"])
 def test_a_random_model_under_the_grammar_says_nothing_unsound(model_dir: Path, tmp_path: Path, dialect: str) -> None:
     engine, _ = open_model(model_dir, device="cpu")
+    engine.context = None  # so that no answer is cut
     card = ModelCard(style=Style(dialect=dialect))  # type: ignore[arg-type]
     counts = predict(SENTENCES, LABELS, TASKS, Predictor(LIBRARY, engine, card, max_items=3), tmp_path)
-    assert counts["written"] == 12
+    assert counts["predictions"] == 12
     for (id, _), line in lines(tmp_path).items():
         text = next(known.text for known in SENTENCES if known.id == id)
         assert all("repeated" in problem for problem in line.problems)

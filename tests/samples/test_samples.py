@@ -153,6 +153,7 @@ class Recorder:
         tokenizer = Tokenizer(models.BPE({c: i for i, c in enumerate(sorted(ByteLevel.alphabet()))}, []))
         tokenizer.pre_tokenizer, tokenizer.decoder = ByteLevel(add_prefix_space=False), decoders.ByteLevel()
         self.wrapper = Wrapper.of("plain", tokenizer, None, None)
+        self.context, self.can_constrain = None, False
         self.asked: list[list[int]] = []
 
     def complete(self, prompts: Sequence[list[int]], *_: object) -> list[Completion]:
