@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -175,10 +174,10 @@ class SchemaLibrary:
             return self.entities
         return self.relations if kind == "relation" else self.events
 
-    def parents_first(self, kind: Kind) -> list[Concept]:
-        """The types of one kind, each after its parent, else in the library's order."""
+    def families(self, kind: Kind) -> Sequence[tuple[Concept, Concept | None]]:
+        """The types of one kind, each with its parent: in the library's order, but each after its ancestors."""
         start = {"entity": 0, "relation": len(self.entities), "event": len(self.entities) + len(self.relations)}[kind]
-        return [self.ids[id] for id in islice(self._ancestors, start, start + len(self.of_kind(kind)))]
+        return self._families[start : start + len(self.of_kind(kind))]
 
     def subset(self, names: Iterable[str]) -> SchemaLibrary:
         """The named types with all that they refer to (parents, theirs, and type hints), in the same order."""
@@ -203,6 +202,11 @@ class SchemaLibrary:
     @cached_property
     def _ancestors(self) -> dict[str, tuple[str, ...]]:
         return _ancestors({concept.id: concept.parent for concept in self})
+
+    @cached_property
+    def _families(self) -> list[tuple[Concept, Concept | None]]:
+        ids = self.ids
+        return [(ids[id], ids[above[0]] if above else None) for id, above in self._ancestors.items()]
 
     @cached_property
     def _children(self) -> dict[str, tuple[str, ...]]:
@@ -363,7 +367,7 @@ def _check_parents(library: SchemaLibrary) -> None:
                 said = f"{kind} {concept.name!r}: its parent {concept.parent!r} is no {kind} of the library"
                 raise ConceptError(concept.id, f"{said}; add the parent or leave it out")
     try:
-        library._ancestors  # noqa: B018 -- which it makes
+        library._families  # noqa: B018 -- which it makes, with the ancestors
     except ConceptError as error:
         raise ConceptError(error.id, f"type {library.by_id(error.id).name!r}: {error}") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 INDENT = "    "
 Pair: TypeAlias = tuple[str, str]
@@ -56,34 +56,20 @@ def list_examples(examples: Sequence[str] | Sequence[Pair]) -> str:
 def docstring(description: str, examples: Sequence[str] | Sequence[Pair], path: str = "") -> str:
     """The docstring of a class with the line break before it; empty where there is nothing to say.
 
-    ``path`` are the ancestors that the class does not name as its base, nearest first.
+    ``path`` are the ancestors between the class and its base, nearest first.
     """
-    words = listed = ""
-    text = f" {description} "
-    if examples:
-        if isinstance(examples[0], str):
-            mentions = cast(Sequence[str], examples)
-            words, listed = " ".join(mentions), ", ".join(mentions)
-        else:
-            pairs = cast(Sequence[Pair], examples)
-            words = " ".join([f"{head} {tail}" for head, tail in pairs])
-            listed = ", ".join([f"({head}, {tail})" for head, tail in pairs])
-        text = f"{text}{words} "
-    # One look at all the text: thirty thousand types are written at once, and nearly all of it is plain.
-    if not (text.isprintable() and '"' not in text and "\\" not in text and "  " not in text and "," not in words):
-        description = one_line(description)
-        listed = in_docstring(list_examples(examples), last=False)
-        alone = not listed and not path and "Examples:" not in description
-        description = in_docstring(description, last=alone)
-    if path:
-        path = f"\n{INDENT}Parents: {path}"
+    if not (description or examples or path):
+        return ""
+    description = one_line(description)
+    listed = in_docstring(list_examples(examples), last=False)
+    lines = [f"\n{INDENT}Parents: {path}"] if path else []
     if listed:
-        return f'\n{INDENT}"""{description}{path}\n{INDENT}Examples: {listed}\n{INDENT}"""'
-    if "Examples:" in description:  # an empty list says that the word belongs to the description
-        return f'\n{INDENT}"""{description}{path}\n{INDENT}Examples:\n{INDENT}"""'
-    if path:
-        return f'\n{INDENT}"""{description}{path}\n{INDENT}"""'
-    return f'\n{INDENT}"""{description}"""' if description else ""
+        lines.append(f"\n{INDENT}Examples: {listed}")
+    elif "Examples:" in description:  # an empty list says that the word belongs to the description
+        lines.append(f"\n{INDENT}Examples:")
+    if lines:
+        return f'\n{INDENT}"""{in_docstring(description, last=False)}{"".join(lines)}\n{INDENT}"""'
+    return f'\n{INDENT}"""{in_docstring(description)}"""' if description else ""
 
 
 def _example(text: str) -> str:

@@ -51,7 +51,8 @@ def library_source(library: SchemaLibrary) -> str:
     blocks = ["\n".join([render.heading([BASES[kind] for kind in kinds], library), *called])]
     for kind in kinds:
         blocks += render.everything(kind)
-    return "\n\n".join(blocks) + "\n"
+    blocks[-1] += "\n"
+    return "\n\n".join(blocks)
 
 
 def whole_renderer(library: SchemaLibrary) -> Renderer:
@@ -142,16 +143,13 @@ class Renderer:
 
     def everything(self, kind: Kind) -> list[str]:
         """The definitions of all types of a kind, each after its parent."""
-        ids, root, class_code = self._ids, BASES[kind], self.class_code
+        class_code, root = self.class_code, BASES[kind]
+        narrowed = kind != "entity" and self._hinted
         blocks: list[str] = []
-        for concept in self.library.parents_first(kind):
+        for concept, parent in self.library.families(kind):
+            base = root if parent is None else parent.name
             path = ""
-            if concept.parent is None:
-                base = root
-            elif kind == "entity":
-                base = ids[concept.parent].name
-            else:
-                above = self._base(concept)
+            if narrowed and (above := self._base(concept)) is not parent:
                 base = root if above is None else above.name
                 path = self._path(concept, base)
             blocks.append(class_code(concept, base, path))
@@ -159,15 +157,25 @@ class Renderer:
 
     def class_code(self, concept: Concept, base: str, path: str) -> str:
         """The definition of one class that inherits from ``base``; ``path`` names the ancestors between the two."""
+        description = concept.description if self._described else ""
         examples = concept.examples
         if len(examples) > self._most:
             examples = examples[: self._most]
-        body = docstring(concept.description if self._described else "", examples, path)
-        if type(concept) is not EntityType:
-            body += "".join([f"\n{line}" for line in self._fields(concept)])
-        if concept.rules and self.style.methods:
-            methods = "\n".join(self._methods(concept))
-            body += f"\n{methods}" if body else methods
+        words = listed = ""
+        text = f" {description} "
+        if examples and type(concept) is not RelationType:
+            words, listed = " ".join(examples), ", ".join(examples)  # type: ignore[arg-type]
+            text = f" {description} {words} "
+        members = "" if type(concept) is EntityType and not concept.rules else self._members(concept)
+        # One look at all the text: thirty thousand types are written at once, and hardly one needs more care.
+        if text.isprintable() and not (path or '"' in text or "\\" in text or "  " in text or "," in words):
+            if listed:
+                return f'class {concept.name}({base}):\n    """{description}\n    Examples: {listed}\n    """{members}'
+            if not examples and ":" not in description:
+                return f'class {concept.name}({base}):\n    """{description}"""{members}'
+        body = docstring(description, examples, path) + members
+        if body.startswith("\n\n"):  # a blank line is for what follows something
+            body = body[1:]
         return f"class {concept.name}({base}):{body or ' ...'}"
 
     def heading(self, roots: Collection[str], names: Container[str]) -> str:
@@ -301,18 +309,21 @@ class Renderer:
         ancestors = [self._ids[id].name for id in self.library.ancestors(concept.id)]
         return ", ".join(ancestors[: ancestors.index(base)] if base in ancestors else ancestors)
 
-    def _fields(self, concept: Concept) -> list[str]:
+    def _members(self, concept: Concept) -> str:
+        """Fields and methods of a class, each line with the line break before it."""
         lines: list[str] = []
         if isinstance(concept, RelationType) and self.style.hints:
             for slot, types in (("head", concept.head), ("tail", concept.tail)):
                 if types:
-                    lines.append(f"{INDENT}{slot}: {self._union(types)}")
+                    lines.append(f"\n{INDENT}{slot}: {self._union(types)}")
         elif isinstance(concept, EventType) and self.roles:
             for role in concept.roles:
-                lines.append(f"{INDENT}{role.name}: list[{self._union(role.types)}] = []")
+                lines.append(f"\n{INDENT}{role.name}: list[{self._union(role.types)}] = []")
                 if role.description and self._described:
-                    lines.append(f'{INDENT}"""{in_docstring(one_line(role.description))}"""')
-        return lines
+                    lines.append(f'\n{INDENT}"""{in_docstring(one_line(role.description))}"""')
+        if concept.rules and self.style.methods:
+            lines += self._methods(concept)
+        return "".join(lines)
 
     def _union(self, types: tuple[str, ...]) -> str:
         found = self._unions.get(types)
@@ -331,10 +342,9 @@ class Renderer:
             taken.add(name)
             arguments = ", ".join(["mention", "after", *([quote(told)] if told else [])])
             lines += [
-                "",
-                f"{INDENT}@classmethod",
-                f"{INDENT}def {name}(cls, mention: str, after: str) -> str | None:",
-                f"{INDENT * 2}return rules.{function}({arguments})",
+                f"\n\n{INDENT}@classmethod",
+                f"\n{INDENT}def {name}(cls, mention: str, after: str) -> str | None:",
+                f"\n{INDENT * 2}return rules.{function}({arguments})",
             ]
         return lines
 
