@@ -50,6 +50,7 @@ def answer_grammar(
 
     Args:
         events: for EAE the given triggers; each must be answered, in the order in which they stand in the text.
+            Told of none, EAE finds events of the classes with their arguments at once.
         max_items: objects in an answer, and fillers of a role, at most.
 
     Raises:
@@ -57,7 +58,7 @@ def answer_grammar(
     """
     layout = _LAYOUTS[style.dialect]
     builder = _Builder(library, style, layout, max_items, can_quote=bool(text))
-    body = builder.events(events) if task == "EAE" else builder.items(task, class_names)
+    body = builder.events(events) if task == "EAE" and events else builder.items(task, class_names)
     # Tokenizers of the sentencepiece family put a space before the first word of a text.
     rules = [f'start: " "? "results = " ({body})', *builder.rules]
     if builder.quotes:
@@ -84,7 +85,14 @@ class _Builder:
         """A list of any objects of the offered classes, or the empty list."""
         if not class_names or not self.can_quote:
             return _literal("[]")
-        objects = self._relations(class_names) if task == "RE" else [self._slot(tuple(class_names))]
+        if task == "RE":
+            objects = self._relations(class_names)
+        elif task == "EAE":
+            self.quotes = True
+            trigger = " MENTION ".join([_literal('"')] * 2)
+            objects = [self._event(name, trigger) for name in class_names]
+        else:
+            objects = [self._slot(tuple(class_names))]
         self.rules.append(f"item: {_literal(self.layout.indent)} ({_either(objects)})")
         more = self.max_items - 1
         if self.layout.trailing_comma:
@@ -95,22 +103,24 @@ class _Builder:
 
     def events(self, triggers: Sequence[Mention]) -> str:
         """The given events in order of appearance, each with its trigger and any of its roles."""
-        if not triggers:
-            return _literal("[]")
         if self.layout.by_appearance and all(trigger.start is not None for trigger in triggers):
             triggers = sorted(triggers, key=lambda trigger: (trigger.start, trigger.end))
-        lines = [f"{_literal(self.layout.indent)} {self._event(trigger)}" for trigger in triggers]
+        lines = [
+            f"{_literal(self.layout.indent)} {self._event(trigger.type, _literal(quote(trigger.text)))}"
+            for trigger in triggers
+        ]
         end = ",\n" if self.layout.trailing_comma else "\n"
         listed = f" {_literal(',' + chr(10))} ".join(lines)
         return f"{_literal('[' + chr(10))} {listed} {_literal(end + ']')}"
 
-    def _event(self, trigger: Mention) -> str:
-        kind = self.library.by_name(trigger.type)
-        parts = [_literal(f"{trigger.type}({self.layout.trigger}{quote(trigger.text)}")]
+    def _event(self, name: str, trigger: str) -> str:
+        """An event with its trigger, by the rule that spells it, and any of its roles."""
+        kind = self.library.by_name(name)
+        parts = [_literal(f"{name}({self.layout.trigger}"), trigger]
         for role in kind.roles if isinstance(kind, EventType) and self.can_quote else ():
             filler = self._slot(self._classes(role.types))
-            name = published_name(role.name) if self.style.dialect == "released" else role.name
-            opening = _literal(f", {name}{self.layout.equals}[")
+            written = published_name(role.name) if self.style.dialect == "released" else role.name
+            opening = _literal(f", {written}{self.layout.equals}[")
             more = f"({_literal(', ')} {filler}){{0,{self.max_items - 1}}}"
             parts.append(f"({opening} {filler} {more} {_literal(']')})?")
         return " ".join([*parts, _literal(")")])

@@ -1,4 +1,4 @@
-"""From a model's text to plain values: calls, strings and lists, read by hand and never run.
+"""From a model's text to plain values: calls, strings, lists and dicts, read by hand and never run.
 
 The scanner goes through the text once, takes every form of string that Python has, and mends what models get
 wrong: missing commas, raw line breaks and raw quotes in strings, brackets that do not match, a cut at the end.
@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from knowcoder.codec.strings import unescape, whole
 
 MAX_LENGTH = 1_000_000
 MAX_OBJECTS = 10_000
@@ -51,7 +53,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Call:
-    """``Name(...)``; ``keywords`` keeps the first of two equal names."""
+    """``Name(...)``; of two equal keywords the values are joined if they are lists or objects, else the first stays."""
 
     name: str
     arguments: list[Value] = field(default_factory=list)
@@ -72,7 +74,22 @@ class Name:
     name: str
 
 
-Value: TypeAlias = "str | Call | Name | Refused | list[Value]"
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """``key: value``; a key of a list or of a dict gives one pair for each of its elements."""
+
+    key: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """``{...}``: the pairs of a dict, or the elements of a set."""
+
+    items: tuple[Value, ...]
+
+
+Value: TypeAlias = "str | Call | Name | Refused | Pair | Table | list[Value]"
 
 
 class Cut(Exception):
@@ -87,22 +104,26 @@ class _Broken(Exception):
 
 
 _BLANK = re.compile(r"(?:[ \t\r\n\f\v\ufeff\xa0]+|#[^\n]*|\\\r?\n)*")
-_NAME = re.compile(r"[^\W\d]\w*")
+# ``\w`` knows no combining marks, without which most scripts of India cannot be written; what else it leaves out and
+# this takes in begins no name that is asked for. Punctuation of every width stays outside.
+NAME = r"[^\W\d]\w*(?:[^\x00-\u02ff\u2000-\u2bff\u3000-\u303f\ufe10-\ufe1f\ufe30-\ufe6f\uff00-\uffef\s]\w*)*"
+_NAME = re.compile(NAME)
 _STRING = re.compile(r"([a-zA-Z]{0,2})('''|\"\"\"|'|\")")
 _NUMBER = re.compile(r"\d[\w.]*")
 _OPERATORS = frozenset({"for", "if", "else", "and", "or", "in", "is", "not", "async", "await", "lambda"})
-_KEYWORD = re.compile(r"([^\W\d]\w*)[ \t\r\n]*=(?!=)")
-_CLOSED_BY = {"(": ")", "[": "]"}
-_ENDS = {quotes: re.compile(rf"\\.|{quotes}", re.S) for quotes in ("'", '"', "'''", '"""')}
+_KEYWORD = re.compile(rf"({NAME})[ \t\r\n]*=(?!=)")
+_CLOSED_BY = {"(": ")", "[": "]", "{": "}"}
+# What goes on from a value as an expression; any other character between two values is a slip of the pen.
+_GOES_ON = frozenset("+-*%@&|^<>=!.~:[({")
+_SLIP = re.compile(r"[^\w\s\"'()\[\]{},#]+")
+_LINE_CALL = rf"\n[ \t]*(?={NAME}\([\"'])"
+_CALL = re.compile(rf"{NAME}\(")
+_ENDS = {quote: re.compile(rf"\\.|{quote}|{_LINE_CALL}", re.S) for quote in ("'", '"')}
+_ENDS |= {quotes: re.compile(rf"\\.|{quotes}", re.S) for quotes in ("'''", '"""')}
 # What may follow the quote that closes a string in Python, and what must follow it once a raw quote has been seen.
 _AFTER = re.compile(r"[ \t\r\n]*(?:\Z|[,)\]}\"'+%.#:;*/])")
-_AFTER_RAW = re.compile(r"[ \t\r\n]*(?:\Z|[)\]]|,[ \t\r\n]*(?:\Z|[\"')\]\[]|[^\W\d]\w*[ \t]*[=(]))")
-_CALL_BEFORE = re.compile(r"[^\W\d]\w*\(\Z")
-_ESCAPE = re.compile(
-    r"\\(?:(\r?\n)|([0-7]{1,3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|N\{([^{}\n]{1,100})\}|(.))", re.S
-)
-_SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"'}
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_AFTER_RAW = re.compile(r"[ \t\r\n]*(?:\Z|[)\]]|,[ \t\r\n]*(?:\Z|[\"')\]\[]|" + NAME + r"[ \t]*[=(]))")
+_CALL_BEFORE = re.compile(rf"{NAME}\(\Z")
 
 
 class Scanner:
@@ -141,9 +162,14 @@ class Scanner:
             elif following in ")]}":
                 self.problem("punctuation", f"{following!r} where {closer!r} was expected")
                 self.position += 1
+            elif self.text.startswith("//", self.position):
+                self._skip_line()
             else:
                 try:
-                    yield self._element(depth)
+                    if closer == "}":
+                        yield from self._entries(depth)
+                    else:
+                        yield self._element(depth)
                 except _Broken as broken:
                     self.problem("punctuation", "a string that is not closed")
                     self.position = broken.resume
@@ -154,9 +180,25 @@ class Scanner:
         self.position += 1
         return self.elements(closer, 0)
 
+    def _entries(self, depth: int) -> Iterator[Value]:
+        """What stands between two commas of ``{...}``: an element, or the pairs of one key, each once it is whole."""
+        start = self.position
+        key = self._value(depth)
+        if not isinstance(key, str) or self.peek() != ":":
+            yield self._continued(start, key)
+            return
+        self.position += 1
+        following = self.peek()
+        if following in ("[", "{") and depth < MAX_DEPTH:
+            self.position += 1
+            for value in self.elements(_CLOSED_BY[following], depth + 1):
+                yield Pair(key, value)
+        else:
+            yield Pair(key, self._element(depth + 1))
+
     def skip_separators(self) -> None:
-        """Go past blanks, commas and semicolons on the same line."""
-        while self.text[self.position : self.position + 1] in (" ", "\t", ",", ";"):
+        """Go past blanks, commas, semicolons and stray closing brackets on the same line."""
+        while self.text[self.position : self.position + 1] in (" ", "\t", ",", ";", ")", "`"):
             self.position += 1
 
     def statement(self) -> Value:
@@ -183,6 +225,11 @@ class Scanner:
         if following in "[(":
             self.position += 1
             return list(self.elements(_CLOSED_BY[following], depth + 1))
+        if following == "{":
+            self.position += 1
+            return Table(tuple(self.elements("}", depth + 1)))
+        if following in ",)]}":
+            return Refused("nothing")
         string = _STRING.match(self.text, self.position)
         if string:
             return self._strings(string)
@@ -198,23 +245,31 @@ class Scanner:
         if number:
             self.position = number.end()
             return Refused(number[0])
-        if following != "{":
-            self.position += 1
+        self.position += 1
         self._skip()
         return Refused(self.text[start : min(self.position, start + 60)])
 
     def _element(self, depth: int) -> Value:
-        start = self.position
-        value = self._value(depth)
+        return self._continued(self.position, self._value(depth))
+
+    def _continued(self, start: int, value: Value) -> Value:
+        """The value that began at ``start``, or Refused if it goes on as an expression."""
         following = self.peek()
         if not following or following in ",)]}":
             return value
+        rest = self.text[self.position : self.position + 30]
         name = _NAME.match(self.text, self.position)
-        starts_value = name is not None or following in "\"'["
-        if not starts_value or (name is not None and name[0] in _OPERATORS) or following == "[":
+        if (name is not None and name[0] in _OPERATORS) or following in _GOES_ON:
             self._skip()
             return Refused(self.text[start : min(self.position, start + 60)])
-        self.problem("punctuation", f"no comma before {self.text[self.position : self.position + 30]!r}")
+        if name is not None or following in "\"'":
+            self.problem("punctuation", f"no comma before {rest!r}")
+        elif following == "/":
+            self._skip_line()
+        else:
+            slip = _SLIP.match(self.text, self.position)
+            self.position = slip.end() if slip else self.position + 1
+            self.problem("punctuation", f"{following!r} between two values")
         return value
 
     def _call(self, name: str, depth: int) -> Value:
@@ -228,7 +283,8 @@ class Scanner:
                 return call
             if following in "]}":
                 self.problem("punctuation", f"{name}(...) is closed by {following!r}")
-                return Refused(f"{name}(...")
+                # The call is not whole; objects that follow it, and seem to stand inside it, may be.
+                return [Refused(f"{name}(..."), *(value for value in call.arguments if isinstance(value, Call))]
             if following == ",":
                 self.position += 1
                 continue
@@ -238,9 +294,20 @@ class Scanner:
                 if self.peek() in (",", ")"):
                     self.problem("argument", f"{name}: nothing after {keyword[1]}=")
                     continue
-                call.keywords.setdefault(unicodedata.normalize("NFKC", keyword[1]), self._element(depth + 1))
+                self._add_keyword(call, unicodedata.normalize("NFKC", keyword[1]), self._element(depth + 1))
             else:
                 call.arguments.append(self._element(depth + 1))
+
+    def _add_keyword(self, call: Call, name: str, value: Value) -> None:
+        if name not in call.keywords:
+            call.keywords[name] = value
+            return
+        self.problem("argument", f"{call.name}: {name}= is there twice")
+        earlier = call.keywords[name]
+        if isinstance(earlier, Call):
+            earlier = call.keywords[name] = [earlier]
+        if isinstance(earlier, list) and isinstance(value, (list, Call)):
+            earlier.extend(value if isinstance(value, list) else [value])
 
     def _strings(self, first: re.Match[str]) -> Value:
         """One string, or several that stand side by side, which Python joins."""
@@ -287,6 +354,8 @@ class Scanner:
         raw = False
         for found in _ENDS[quote].finditer(self.text, start):
             if found[0] != quote:
+                if found[0][0] == "\n":
+                    raise _Broken(found.end())
                 continue
             if (_AFTER_RAW if raw else _AFTER).match(self.text, found.end()):
                 if raw:
@@ -298,15 +367,26 @@ class Scanner:
             raw = True
         raise Cut
 
+    def _skip_line(self) -> None:
+        newline = self.text.find("\n", self.position)
+        self.position = len(self.text) if newline < 0 else newline
+
     def _skip(self) -> None:
-        """Go on to the comma or closing bracket that ends the expression here, past brackets inside it."""
+        """Go on to the comma or closing bracket that ends the expression here, past brackets inside it.
+
+        A line that begins with a call ends it too: what came before was prose.
+        """
         open_brackets = 0
         while True:
+            before = self.position
             following = self.peek()
             if not following:
                 raise Cut
-            if not open_brackets and following in ",)]}":
-                return
+            if not open_brackets:
+                if following in ",)]}":
+                    return
+                if "\n" in self.text[before : self.position] and _CALL.match(self.text, self.position):
+                    return
             string = _STRING.match(self.text, self.position)
             if string:
                 self._string(string)
@@ -314,33 +394,3 @@ class Scanner:
             open_brackets += (following in "([{") - (following in ")]}")
             word = _NAME.match(self.text, self.position)
             self.position = word.end() if word else self.position + 1
-
-
-def unescape(body: str) -> str:
-    """The text that Python reads for the inside of a string literal; what is no escape stays as it is."""
-    return _ESCAPE.sub(_unescaped, body) if "\\" in body else body
-
-
-def whole(text: str) -> str:
-    """Text that can be encoded: surrogates joined in pairs, a single one replaced."""
-    if not _SURROGATE.search(text):
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    newline, octal, byte, short, long, name, char = match.groups()
-    if newline is not None:
-        return ""
-    if octal is not None:
-        return chr(int(octal, 8))
-    code = byte or short or long
-    if code is not None:
-        number = int(code, 16)
-        return chr(number) if number < 0x110000 else match[0]
-    if name is not None:
-        try:
-            return unicodedata.lookup(name)
-        except KeyError:
-            return match[0]
-    return _SIMPLE.get(char, match[0])

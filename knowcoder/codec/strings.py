@@ -1,0 +1,42 @@
+"""What stands between the quotes of a Python string, decoded without running it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_ESCAPE = re.compile(
+    r"\\(?:(\r?\n)|([0-7]{1,3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|N\{([^{}\n]{1,100})\}|(.))", re.S
+)
+_SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"'}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def unescape(body: str) -> str:
+    """The text that Python reads for the inside of a string literal; what is no escape stays as it is."""
+    return _ESCAPE.sub(_unescaped, body) if "\\" in body else body
+
+
+def whole(text: str) -> str:
+    """Text that can be encoded: surrogates joined in pairs, a single one replaced."""
+    if not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    newline, octal, byte, short, long, name, char = match.groups()
+    if newline is not None:
+        return ""
+    if octal is not None:
+        return chr(int(octal, 8))
+    code = byte or short or long
+    if code is not None:
+        number = int(code, 16)
+        return chr(number) if number < 0x110000 else match[0]
+    if name is not None:
+        try:
+            return unicodedata.lookup(name)
+        except KeyError:
+            return match[0]
+    return _SIMPLE.get(char, match[0])
