@@ -220,3 +220,20 @@ def test_class_names_may_begin_with_each_other(sampler: Sampler) -> None:
     grammar = answer_grammar("NER", CLASSES["NER"], "Ada", LIBRARY, Style())
     for name in CLASSES["NER"]:
         assert sampler.admits(grammar, f'results = [\n    {name}("Ada"),\n]')
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_told_of_no_event_arguments_come_with_triggers_from_the_text(sampler: Sampler, dialect: str, text: str) -> None:
+    """Joint extraction: random answers are sound, and gold answers can be drawn."""
+    grammar = answer_grammar("EAE", CLASSES["EAE"], text, LIBRARY, style(dialect), max_items=4)
+    for seed in range(3):
+        answer = sampler.draw(grammar, seed)
+        parsed = parse_answer(answer, Offer.of(LIBRARY, CLASSES["EAE"]), "EAE")
+        assert not parsed.problems, answer
+        assert all(mention.text and mention.text in text for mention in mentions(parsed.annotations)), answer
+        assert all(event.trigger for event in parsed.annotations.events)
+        if dialect == "clean":
+            assert_python(answer)
+            written = build_answer("EAE", gold(text, seed), CLASSES["EAE"], LIBRARY, style(dialect))
+            assert sampler.admits(grammar, written), written
