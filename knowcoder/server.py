@@ -21,7 +21,7 @@ LONGEST_PAUSE = 120.0  # seconds, whatever a server asks for
 _REFUSED = {
     HTTPStatus.UNAUTHORIZED: f"set {KEY_VARIABLE} in the environment to a key that it takes",
     HTTPStatus.FORBIDDEN: f"set {KEY_VARIABLE} in the environment to a key that may use the model",
-    HTTPStatus.NOT_FOUND: "correct the address (it mostly ends in /v1) or the name of the model",
+    HTTPStatus.NOT_FOUND: "correct the address (it mostly ends in /v1) or {model}",
 }
 
 
@@ -170,6 +170,7 @@ class Server:
         status = response.status_code
         if status in _REFUSED or response.is_redirect:
             remedy = _REFUSED.get(HTTPStatus(status), f"give {response.headers.get('location', 'its new address')}")
+            remedy = remedy.replace("{model}", f"{self.setting.removesuffix('url')}model")
             raise ModelError(f"{self.setting}={self.url}: {_status(response)}: {self._said(response)}; {remedy}")
         if response.is_client_error and status not in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS):
             raise Unanswered(_status(response), self._said(response), refused=True)

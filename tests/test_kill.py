@@ -91,3 +91,6 @@ def test_prediction_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     )
     assert killed == whole
     assert len(whole) == 960
+    facts = [jsonl.read_json(tmp_path / name / "manifest.json")["facts"] for name in ("killed", "whole")]
+    assert facts[0] == facts[1]  # what both runs wrote
+    assert facts[0]["predictions"] == 960

@@ -116,12 +116,14 @@ class OpenAiEngine:
             if reply.prompt_tokens is None:
                 _logger.warning("the server counts no tokens, so that those of its prompts cannot be checked")
                 return form
-            if reply.prompt_tokens == len(ids):
+            # A BOS that is read as letters must not make up for other tokens that are missing.
+            whole = form != "bos and text" or reply.prompt_tokens == (counts.get("text") or 0) + 1
+            if reply.prompt_tokens == len(ids) and whole:
                 return form
             counts[form] = reply.prompt_tokens
         raise ModelError(
             f"{self.server.setting}={self.server.url}: a prompt of {len(ids)} tokens in training has others there "
-            f"({counts or 'it is refused'}); serve the model with the tokenizer of model="
+            f"({counts or 'it is refused'}); serve it with the tokenizer of model=, or where token ids are taken (vLLM)"
         )
 
     def _send(self, ids: list[int], form: _Form | None, max_tokens: int, grammar: str | None) -> Reply:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from knowcoder import artefact, cli
 from knowcoder.schema.concepts import EntityType
 from knowcoder.schema.library import SchemaLibrary
+from tests.served import serving
 
 LIBRARY = SchemaLibrary(
     (
@@ -43,32 +38,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(model)]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
-    log = tmp_path_factory.mktemp("log") / "serve.log"
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    with open(log, "wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/health", server, log)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(1500):
-        assert server.poll() is None, log.read_text()
-        try:
-            if httpx2.get(address).is_success:
-                return
-        except httpx2.TransportError:
-            time.sleep(0.2)
-    raise AssertionError(log.read_text())
+    with serving(model, tmp_path_factory.mktemp("log") / "serve.log") as address:
+        yield address
 
 
 @pytest.mark.parametrize("api", ["chat", "completion"])
