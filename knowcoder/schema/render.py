@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, count, zip_longest
+from dataclasses import dataclass
+from itertools import chain, count, groupby, zip_longest
 from operator import attrgetter
 from typing import Literal
 
@@ -15,6 +15,7 @@ from knowcoder.schema.library import KINDS, Kind, SchemaLibrary, hints, kind_of
 from knowcoder.schema.quoting import INDENT, docstring, in_docstring, one_line, quote
 
 BASES: dict[Kind, str] = {"entity": "Entity", "relation": "Relation", "event": "Event"}
+_RANKS = {base: rank for rank, base in enumerate(BASES.values())}
 MODULES = {"entity": "Entities", "relation": "Relations", "event": "Events"}  # as in the published library
 
 
@@ -83,22 +84,25 @@ def renderer(library: SchemaLibrary, style: Style, roles: bool = True) -> Render
 
 @dataclass(slots=True)
 class _Class:
-    """What is remembered of a class that prompts offer or need.
+    """What is remembered of a class that a prompt has shown.
 
     Attributes:
         root: the base class of its kind.
         chain: names of the ancestors that it may inherit from, nearest first.
-        helpers: names of the entity classes that its type hints name.
+        shown: those of the chain that a prompt has shown too.
+        helpers: the entity classes that its type hints name.
         codes: its definition, by base.
-        bare: its definition without a body, by base, for where other classes need it.
+        bare: its definition as a helper, without a body, where no ancestor is shown beside it.
     """
 
     concept: Concept
+    name: str
     root: str
     chain: tuple[str, ...]
-    helpers: dict[str, None]
-    codes: dict[str, str] = field(default_factory=dict)
-    bare: dict[str, str] = field(default_factory=dict)
+    shown: tuple[str, ...]
+    helpers: dict[str, _Class]
+    codes: dict[str, str]
+    bare: str
 
 
 class Renderer:
@@ -110,6 +114,7 @@ class Renderer:
         self._hinted = style.hints and roles
         self._described, self._most = style.descriptions, style.examples
         self._classes: dict[str, _Class] = {}
+        self._below: dict[str, list[_Class]] = {}  # what was shown, by the ancestors that were not yet
         self._bases: dict[str, Concept | None] = {}
         self._unions: dict[tuple[str, ...], str] = {}
         self._arguments: dict[tuple[str, tuple[str, ...]], str] = {}
@@ -122,23 +127,24 @@ class Renderer:
         offered = {name: known.get(name) or self._class(name) for name in names}
         extra, imported = self._needed(offered)
         printed = {**extra, **imported, **offered} if extra or imported else offered
-        imports = [self.heading({found.root for found in offered.values()}, printed)]
+        roots = {found.root for found in offered.values()}
+        imports = [self.heading(roots, printed)]
         if self.style.methods:
             imports += self.rule_import([found.concept for found in offered.values()])
-        blocks = ["\n".join([*imports, *import_lines(imported, self.library)])]
-        lines: list[str] = []  # bare helper classes stand line by line, without blank lines
-        for name, base in self._in_order(printed, imported).items():
-            if name in extra:
-                found = extra[name]
-                lines.append(found.bare.get(base) or found.bare.setdefault(base, f"class {name}({base}): ..."))
-                continue
-            if lines:
-                blocks.append("\n".join(lines))
-                lines = []
-            found = offered[name]
-            blocks.append(found.codes.get(base) or self._code(found, base))
-        if lines:
-            blocks.append("\n".join(lines))
+        if imported:
+            imports += import_lines(imported, self.library)
+        blocks = ["\n".join(imports)]
+        classes = [*extra.values(), *offered.values()]
+        if len(roots) == 1 and self.style.parents != "define":
+            codes = self._in_order(classes, printed, extra, imported)
+            lines = [*codes.values()]
+            blocks += ["\n".join(lines[: len(extra)]), *lines[len(extra) :]] if extra else lines
+            return "\n\n".join(blocks)
+        classes.sort(key=lambda found: _RANKS[found.root])
+        codes = self._in_order(classes, printed, extra, imported)
+        for bare, group in groupby(codes, extra.__contains__):
+            block = [codes[name] for name in group]
+            blocks += ["\n".join(block)] if bare else block  # helpers stand line by line, without blank lines
         return "\n\n".join(blocks)
 
     def everything(self, kind: Kind) -> list[str]:
@@ -199,16 +205,25 @@ class Renderer:
 
     def _class(self, name: str) -> _Class:
         """What is remembered of a class, found out once."""
-        found = self._classes.get(name)
-        if found is None:
-            concept = self.library.by_name(name)
-            chain: list[str] = []
-            above = self._base(concept)
-            while above is not None:
-                chain.append(above.name)
-                above = self._base(above)
-            helpers = dict.fromkeys([self._ids[id].name for id in hints(concept)] if self._hinted else ())
-            found = self._classes[name] = _Class(concept, BASES[kind_of(concept)], tuple(chain), helpers)
+        known = self._classes
+        if name in known:
+            return known[name]
+        concept = self.library.by_name(name)
+        root = BASES[kind_of(concept)]
+        chain: list[str] = []
+        above = self._base(concept)
+        while above is not None:
+            chain.append(above.name)
+            above = self._base(above)
+        hinted = [self._ids[id].name for id in hints(concept)] if self._hinted else []
+        helpers = {hint: self._class(hint) for hint in hinted}
+        bare = f"class {name}({root}): ..."
+        found = known[name] = _Class(concept, name, root, tuple(chain), (), helpers, {}, bare)
+        for ancestor in chain:
+            if ancestor not in known:
+                self._below.setdefault(ancestor, []).append(found)
+        for below in (found, *self._below.pop(name, ())):
+            below.shown = tuple([ancestor for ancestor in below.chain if ancestor in known])
         return found
 
     def _code(self, found: _Class, base: str) -> str:
@@ -217,54 +232,46 @@ class Renderer:
 
     def _needed(self, offered: Mapping[str, _Class]) -> tuple[dict[str, _Class], dict[str, _Class]]:
         """The classes to define and the classes to import beside those that are offered."""
-        names: dict[str, None] = {}
+        extra: dict[str, _Class] = {}
         for found in offered.values():
             if found.helpers:
-                names |= found.helpers
+                extra |= found.helpers
         if self.style.parents == "import":
-            for found in offered.values():
-                names |= dict.fromkeys(found.chain[:1])
-            return {}, self._besides(names, offered)
-        if self.style.parents == "define":
+            extra |= {name: self._class(name) for found in offered.values() for name in found.chain[:1]}
+        elif self.style.parents == "define":
             # From the root down, so that lines of one family stand together.
-            family = [*self._besides(names, offered).values(), *offered.values()]
-            names = dict.fromkeys([name for found in family for name in reversed(found.chain)]) | names
-        return self._besides(names, offered) if names else {}, {}
+            family = [*(found for name, found in extra.items() if name not in offered), *offered.values()]
+            extra = {name: self._class(name) for found in family for name in reversed(found.chain)} | extra
+        if not extra.keys().isdisjoint(offered):
+            extra = {name: found for name, found in extra.items() if name not in offered}
+        return ({}, extra) if self.style.parents == "import" else (extra, {})
 
-    def _besides(self, names: Iterable[str], offered: Container[str]) -> dict[str, _Class]:
-        known = self._classes
-        return {name: known.get(name) or self._class(name) for name in names if name not in offered}
-
-    def _in_order(self, printed: Mapping[str, _Class], imported: Container[str]) -> dict[str, str]:
-        """The classes to define with their bases: entities, relations, events, and each after its base."""
-        order: dict[str, str] = {}
-        given = {found.root for found in printed.values()}
-        for root in given if len(given) == 1 else BASES.values():
-            for name, found in printed.items():
-                if found.root != root or name in order or name in imported:
-                    continue
-                base = root
-                for ancestor in found.chain:
-                    if ancestor in printed:
-                        base = ancestor
-                        if base not in order and base not in imported:
-                            self._place(found.chain, printed, imported, order)
-                        break
-                order[name] = base
-        return order
-
-    def _place(
+    def _in_order(
         self,
-        chain: Iterable[str],
+        classes: Iterable[_Class],
         printed: Mapping[str, _Class],
+        extra: Container[str],
         imported: Container[str],
-        order: dict[str, str],
-    ) -> None:
-        """Put the printed ones of some ancestors, nearest first, in order."""
-        for name in reversed([name for name in chain if name in printed]):
-            if name not in order and name not in imported:
-                found = printed[name]
-                order[name] = next((above for above in found.chain if above in printed), found.root)
+    ) -> dict[str, str]:
+        """The definitions of classes by name, each after that of its base."""
+        order: dict[str, str] = {}
+        pending = [*classes]
+        pending.reverse()
+        while pending:
+            found = pending.pop()
+            name = found.name
+            base = found.root
+            for ancestor in found.shown:
+                if ancestor in printed:
+                    base = ancestor
+                    break
+            if base is not found.root and base not in order and base not in imported:
+                pending += found, printed[base]
+            elif name not in extra:
+                order[name] = found.codes.get(base) or self._code(found, base)
+            else:
+                order[name] = found.bare if base is found.root else f"class {name}({base}): ..."
+        return order
 
     def _base(self, concept: Concept) -> Concept | None:
         """The nearest ancestor that a class may inherit from so that all type-checks; None if that is none.
