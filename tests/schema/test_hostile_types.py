@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
-import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,10 +14,11 @@ import hostile_types
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from same_library import by_name, with_names_as_ids
 
 import knowcoder
 from knowcoder.codec.prompt import build_prompt
-from knowcoder.schema.concepts import Concept, RelationType, Task
+from knowcoder.schema.concepts import Task
 from knowcoder.schema.library import Kind, SchemaLibrary
 from knowcoder.schema.package import write_package
 from knowcoder.schema.python_source import read_python
@@ -27,36 +26,6 @@ from knowcoder.schema.render import Style, definitions, library_source
 
 HOSTILE = hostile_types.all_of_them()
 PARENTS: tuple[Literal["nearest", "define", "import"], ...] = ("nearest", "define", "import")
-
-
-def with_names_as_ids(library: SchemaLibrary) -> SchemaLibrary:
-    """What Python code can hold of a library."""
-
-    def name(id: str) -> str:
-        return library.by_id(id).name
-
-    def text(description: str) -> str:
-        return re.sub("[\ud800-\udfff]", "\ufffd", description)
-
-    def renamed(concept: Concept) -> Concept:
-        parent = None if concept.parent is None else name(concept.parent)
-        changed = replace(
-            concept, id=concept.name, label="", description=text(concept.description), parent=parent, parents=()
-        )
-        if isinstance(changed, RelationType):
-            return replace(changed, head=tuple(map(name, changed.head)), tail=tuple(map(name, changed.tail)))
-        roles = [
-            replace(role, types=tuple(map(name, role.types)), description=text(role.description))
-            for role in getattr(changed, "roles", ())
-        ]
-        return replace(changed, roles=tuple(roles)) if roles else changed
-
-    kinds = ([renamed(concept) for concept in library.of_kind(kind)] for kind in ("entity", "relation", "event"))
-    return SchemaLibrary(*map(tuple, kinds))  # type: ignore[arg-type]
-
-
-def by_name(library: SchemaLibrary) -> dict[str, Concept]:
-    return {concept.name: concept for concept in library}
 
 
 def check_identity(library: SchemaLibrary) -> None:
