@@ -1,7 +1,8 @@
 """The matcher: which predicted annotations are right. A multiset, one to one, in one place for every column.
 
 A column is a rule of equality. ``strict`` (the headline) compares texts and types; every other column is named
-and stands beside it. The first element of a strict key is the class by which scores are broken down.
+and stands beside it (relaxations in ``relax.py``). The first element of a strict key is the class by which scores
+are broken down.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from knowcoder.corpus.alignment import align
-from knowcoder.corpus.class_methods import Rules, apply_rules
 from knowcoder.corpus.sentence import Annotations, Event, LabelSet, Mention, Relation, Sentence
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import TASKS, Task
@@ -25,7 +25,7 @@ KeyRule = Callable[[Annotations], list[Key]]
 class Example:
     """One scored (sentence, task): gold within the label set, and what was predicted, both with offsets.
 
-    ``finished`` is what was predicted, as the rules of its classes leave it; None where no class has a rule.
+    ``predicted`` holds what was said of classes that were not offered too; ``not_offered`` names those classes.
     """
 
     sentence: Sentence
@@ -35,7 +35,7 @@ class Example:
     labels: frozenset[str]
     problems: tuple[str, ...] = ()
     outside: int = 0
-    finished: Annotations | None = None
+    not_offered: frozenset[str] = frozenset()
 
 
 # -- gold and predictions, joined by id ------------------------------------------------------------------------
@@ -46,19 +46,18 @@ def join(
     predictions: Iterable[Prediction],
     labels: Mapping[str, LabelSet],
     tasks: Sequence[Task] | None = None,
-    rules: Rules | None = None,
 ) -> list[Example]:
     """Match predictions to gold by sentence id and task.
 
     A task that is not annotated in a sentence is not scored there, and gold of classes outside the label set
-    of the sentence's source is left out (``Example.outside`` counts it); predictions are never filtered.
+    of the sentence's source is left out (``Example.outside`` counts it). Predictions are never filtered: an answer
+    of a class that was not offered is a wrong answer, here and in every column but those with the type filter.
 
     Args:
         gold: sentences with unique ids.
         predictions: at most one for a sentence and task.
         labels: label set by source.
         tasks: the tasks to score; by default those that occur in the predictions.
-        rules: class name -> rules that finish its predictions, for the column ``class_methods``.
 
     Raises:
         DataError: an id stands twice, a prediction is missing or has no sentence, or a source has no label set.
@@ -86,16 +85,18 @@ def join(
     offered = {
         (source, task): frozenset(_offered(labels, source, task)) for source, task in {(s.source, t) for s, t in pairs}
     }
-    return [_example(s, t, found[s.id, t], offered[s.source, t], rules) for s, t in pairs]
+    return [_example(s, t, found[s.id, t], offered[s.source, t]) for s, t in pairs]
 
 
-def _example(
-    sentence: Sentence, task: Task, prediction: Prediction, labels: frozenset[str], rules: Rules | None
-) -> Example:
+def _example(sentence: Sentence, task: Task, prediction: Prediction, labels: frozenset[str]) -> Example:
     gold, outside = _restrict(of_task(sentence.annotations, task), labels)
-    gold, predicted = (align(found, sentence.text) for found in (gold, of_task(prediction.annotations, task)))
-    finished = apply_rules(rules, sentence.text, predicted) if rules else None
-    return Example(sentence, task, gold, predicted, labels, prediction.problems, outside, finished)
+    said, more = of_task(prediction.annotations, task), of_task(prediction.not_offered, task)
+    items: list[Mention | Relation | Event] = [*more.entities, *more.relations, *more.events]
+    not_offered = frozenset(item.type for item in items)
+    if not_offered:
+        said = Annotations(said.entities + more.entities, said.relations + more.relations, said.events + more.events)
+    gold, predicted = align(gold, sentence.text), align(said, sentence.text)
+    return Example(sentence, task, gold, predicted, labels, prediction.problems, outside, not_offered)
 
 
 def of_task(annotations: Annotations, task: Task) -> Annotations:
@@ -225,3 +226,9 @@ def _pair_equal(
         places = free.get(predicted[j])
         if places:
             partners[j] = places.pop()
+
+
+def row_of(gold: Sequence[Key], partners: Sequence[int]) -> tuple[int, int, int]:
+    """(tp, fp, fn) of one example; ``partners`` has an entry for every predicted key."""
+    right = len(partners) - partners.count(-1)
+    return right, len(partners) - right, len(gold) - right

@@ -1,31 +1,23 @@
 """Precision, recall and F1 from matched examples: micro and macro, by source, group and class, with intervals.
 
 Every score keeps its counts, which add up: the classes, the sources and the groups of a task each sum to the
-task's own true positives, false positives and false negatives. Intervals are percentile bootstraps over
-sentences. Resampling draws how often each distinct row of counts occurs, which is the same as drawing the
-sentences themselves and makes 1,000 resamples of any corpus cheap.
+task's own true positives, false positives and false negatives, and the tasks to those of the whole.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from knowcoder.corpus.class_methods import Rules
 from knowcoder.corpus.sentence import LabelSet, Sentence
-from knowcoder.errors import DataError
 from knowcoder.schema.concepts import TASKS, Task
-from knowcoder.score.match import COLUMNS, Example, Key, join, pair
+from knowcoder.score.bootstrap import Counts, f1_interval
+from knowcoder.score.match import COLUMNS, Example, Key, join, pair, row_of
 from knowcoder.score.mistakes import Kind, Mistake, count_mistakes, find_mistakes
 from knowcoder.score.prediction import Prediction
-
-Counts = npt.NDArray[np.int64]  # (sentences, 3): true positives, false positives, false negatives
-RESAMPLES = 1000
-CONFIDENCE = 0.95
+from knowcoder.score.relax import Context, Rule, relaxed_columns, relaxed_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +38,20 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Macro:
-    """The mean over classes (or sources) that occur in gold or in the predictions."""
+    """The mean over classes (or sources, or tasks) that occur in gold or in the predictions."""
 
     precision: float
     recall: float
     f1: float
     over: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileScore:
+    """Scores under the rules by which a paper's numbers were made; not comparable with ``strict``."""
+
+    score: Score
+    by_source: dict[str, Score]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +62,9 @@ class TaskMetrics:
         sentences: how many were scored.
         outside_labels: gold items left out because their class is not in the label set of their source.
         problems: predictions whose answers did not parse without a problem.
-        columns: rule of matching -> micro score; ``strict`` is the headline. ``class_methods``, strict after
-            the rules of the library have finished the predictions, stands only where a class has a rule.
+        columns: rule of matching -> micro score; ``strict`` is the headline. A relaxation (``relax.py``) stands
+            only where there is what it needs, such as a taxonomy or a map.
+        profiles: profile -> score under the rules of a paper, as a whole and by source.
         macro, macro_sources: mean of the strict scores of classes, of sources.
         by_source, by_group, by_class: strict scores of parts of the task.
         mistakes: how many of each kind ``errors.jsonl`` holds.
@@ -73,6 +74,7 @@ class TaskMetrics:
     outside_labels: int
     problems: int
     columns: dict[str, Score]
+    profiles: dict[str, ProfileScore]
     macro: Macro
     macro_sources: Macro
     by_source: dict[str, Score]
@@ -87,29 +89,16 @@ class Metrics:
 
     Attributes:
         sentences: gold sentences given; each task says how many of them it scored.
+        overall: strict score of all tasks together.
+        macro: mean of the strict scores of the tasks.
         not_predicted: tasks that gold annotates and the predictions do not have.
     """
 
     sentences: int
+    overall: Score
+    macro: Macro
     tasks: dict[Task, TaskMetrics]
     not_predicted: tuple[Task, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """Strict F1 of two systems on the same sentences, by paired bootstrap.
-
-    Attributes:
-        difference: second minus first, with its 95 % interval.
-        p_value: two-sided: twice the share of resamples in which the sign is the other one (at least
-            1 / (resamples + 1)).
-    """
-
-    first: float
-    second: float
-    difference: float
-    interval: tuple[float, float]
-    p_value: float
 
 
 @dataclass(slots=True)
@@ -132,58 +121,80 @@ def score(
     labels: Mapping[str, LabelSet],
     tasks: Sequence[Task] | None = None,
     seed: int = 1,
-    rules: Rules | None = None,
+    context: Context | None = None,
 ) -> Metrics:
     """Score predictions against gold; see :func:`knowcoder.score.match.join` for what is matched to what."""
-    examples = join(gold, predictions, labels, tasks, rules)
-    return measure(gold, examples, find_mistakes(examples), seed)
+    examples = join(gold, predictions, labels, tasks)
+    return measure(gold, examples, find_mistakes(examples), seed, context)
 
 
 def measure(
-    gold: Sequence[Sentence], examples: Sequence[Example], mistakes: Sequence[Mistake], seed: int = 1
+    gold: Sequence[Sentence],
+    examples: Sequence[Example],
+    mistakes: Sequence[Mistake],
+    seed: int = 1,
+    context: Context | None = None,
 ) -> Metrics:
     """The metrics of examples that :func:`knowcoder.score.match.join` made of ``gold``, and of their mistakes."""
-    tallies, kinds = tally(examples), count_mistakes(mistakes)
+    context = context or Context()
+    tallies, kinds = tally(examples, context), count_mistakes(mistakes)
+    profiles = [profile.name for profile in context.profiles]
+    tasks = {task: _task_metrics(found, kinds.get(task, {}), profiles, seed) for task, found in tallies.items()}
     annotated = {task for sentence in gold for task in sentence.tasks}
     return Metrics(
         sentences=len(gold),
-        tasks={task: _task_metrics(counted, kinds.get(task, {}), seed) for task, counted in tallies.items()},
+        overall=_score(_by_sentence(tallies.values()), seed),
+        macro=_macro(numbers.columns["strict"] for numbers in tasks.values()),
+        tasks=tasks,
         not_predicted=tuple(task for task in TASKS if task in annotated and task not in tallies),
     )
 
 
-def tally(examples: Sequence[Example]) -> dict[Task, Tally]:
+def tally(examples: Sequence[Example], context: Context | None = None) -> dict[Task, Tally]:
     """Count true and false positives and false negatives of every example under every column."""
     by_task: dict[Task, list[Example]] = {}
     for example in examples:
         by_task.setdefault(example.task, []).append(example)
-    return {task: _tally_task(task, by_task[task]) for task in TASKS if task in by_task}
+    return {task: _tally_task(task, by_task[task], context or Context()) for task in TASKS if task in by_task}
 
 
-def _tally_task(task: Task, examples: list[Example]) -> Tally:
-    rules = COLUMNS[task]
-    rows: dict[str, list[tuple[int, int, int]]] = {name: [] for name in (*rules, "distinct")}
+def _tally_task(task: Task, examples: list[Example], context: Context) -> Tally:
+    rules, relaxed = COLUMNS[task], relaxed_columns(task, context)
+    rows: dict[str, list[tuple[int, int, int]]] = {name: [] for name in (*rules, *relaxed)}
     classes: dict[str, dict[int, list[int]]] = {}
     for index, example in enumerate(examples):
         for name, rule in rules.items():
             gold, predicted = rule(example.gold), rule(example.predicted)
             partners = pair(gold, predicted, task)
-            rows[name].append(_row(gold, partners))
+            rows[name].append(row_of(gold, partners))
             if name == "strict":
                 _tally_classes(classes, index, gold, predicted, partners)
-                one_each = list(dict.fromkeys(gold)), list(dict.fromkeys(predicted))
-                repeats = len(one_each[0]) < len(gold) or len(one_each[1]) < len(predicted)
-                rows["distinct"].append(_row(one_each[0], pair(*one_each, task)) if repeats else rows[name][-1])
-                if example.finished is not None:
-                    rows.setdefault("class_methods", []).append(_row(gold, pair(gold, rule(example.finished), task)))
+                plain = _is_plain(example, gold, rows[name][-1])
+        for name, forgiven in relaxed.items():
+            row = rows["strict"][-1] if plain and not _TOUCHES_RIGHT.intersection(forgiven) else None
+            rows[name].append(row or _relaxed_row(example, forgiven, context))
     columns = {name: np.array(counts, dtype=np.int64).reshape(-1, 3) for name, counts in rows.items()}
     return Tally(examples, columns, classes)
 
 
-def _row(gold: Sequence[Key], partners: Sequence[int]) -> tuple[int, int, int]:
-    """(tp, fp, fn) of one example; ``partners`` has an entry for every predicted key."""
-    right = len(partners) - partners.count(-1)
-    return right, len(partners) - right, len(gold) - right
+#: Rules that can change a right answer.
+_TOUCHES_RIGHT: frozenset[Rule] = frozenset({"class_methods", "as_often_as_said", "no_reflexive", "normalized_text"})
+
+
+def _is_plain(example: Example, gold: Sequence[Key], row: tuple[int, int, int]) -> bool:
+    """Whether all is right, stands in the text and stands but once: most rules then have nothing to forgive."""
+    if row != (len(gold), 0, 0) or len(set(gold)) < len(gold):
+        return False
+    found = example.predicted
+    mentions = [*found.entities, *(side for r in found.relations for side in (r.head, r.tail))]
+    for event in found.events:
+        mentions += ([event.trigger] if event.trigger else []) + [argument.mention for argument in event.arguments]
+    return all(mention.text in example.sentence.text for mention in mentions)
+
+
+def _relaxed_row(example: Example, rules: Sequence[Rule], context: Context) -> tuple[int, int, int]:
+    gold, predicted = relaxed_keys(example, rules, context)
+    return row_of(gold, pair(gold, predicted, example.task))
 
 
 def _tally_classes(
@@ -202,18 +213,24 @@ def _tally_classes(
                 classes.setdefault(key[0], {}).setdefault(index, [0, 0, 0])[2] += 1
 
 
-def _task_metrics(counted: Tally, kinds: dict[Kind, int], seed: int) -> TaskMetrics:
+def _task_metrics(counted: Tally, kinds: dict[Kind, int], profiles: Sequence[str], seed: int) -> TaskMetrics:
     examples, strict = counted.examples, counted.columns["strict"]
+    sources = [example.sentence.source for example in examples]
     by_class = {
         name: _score(np.array(list(rows.values()), dtype=np.int64), seed, zeros=len(examples) - len(rows))
         for name, rows in sorted(counted.classes.items())
     }
-    by_source = _by([example.sentence.source for example in examples], strict, seed)
+    by_source = _by(sources, strict, seed)
     return TaskMetrics(
         sentences=len(examples),
         outside_labels=sum(example.outside for example in examples),
         problems=sum(bool(example.problems) for example in examples),
-        columns={name: _score(counts, seed) for name, counts in counted.columns.items()},
+        columns={name: _score(counts, seed) for name, counts in counted.columns.items() if name not in profiles},
+        profiles={
+            name: ProfileScore(score=_score(counts, seed), by_source=_by(sources, counts, seed))
+            for name, counts in counted.columns.items()
+            if name in profiles
+        },
         macro=_macro(by_class.values()),
         macro_sources=_macro(by_source.values()),
         by_source=by_source,
@@ -221,6 +238,16 @@ def _task_metrics(counted: Tally, kinds: dict[Kind, int], seed: int) -> TaskMetr
         by_class=by_class,
         mistakes=kinds,
     )
+
+
+def _by_sentence(tallies: Iterable[Tally]) -> Counts:
+    """The strict counts of each sentence, all tasks together: the tasks of one sentence are drawn together."""
+    totals: dict[str, Counts] = {}
+    for counted in tallies:
+        for example, counts in zip(counted.examples, counted.columns["strict"], strict=True):
+            known = totals.get(example.sentence.id)
+            totals[example.sentence.id] = counts if known is None else known + counts
+    return np.array(list(totals.values()), dtype=np.int64).reshape(-1, 3)
 
 
 def _by(names: Sequence[str], counts: Counts, seed: int) -> dict[str, Score]:
@@ -240,8 +267,6 @@ def _score(counts: Counts, seed: int, zeros: int = 0) -> Score:
     """The score of the sum of ``counts``, and of ``zeros`` more sentences in which nothing is to be counted."""
     tp, fp, fn = (int(total) for total in counts.sum(axis=0))
     nothing = tp + fp + fn == 0
-    rows, times = _distinct_rows(counts, zeros)
-    low, high = np.quantile(f1_of(_resample(rows, times, seed)), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Score(
         tp=tp,
         fp=fp,
@@ -249,61 +274,5 @@ def _score(counts: Counts, seed: int, zeros: int = 0) -> Score:
         precision=1.0 if nothing else tp / max(tp + fp, 1),
         recall=1.0 if nothing else tp / max(tp + fn, 1),
         f1=1.0 if nothing else 2 * tp / (2 * tp + fp + fn),
-        interval=(float(low), float(high)),
-    )
-
-
-def f1_of(totals: Counts) -> npt.NDArray[np.float64]:
-    """F1 of rows of (tp, fp, fn): shape (n, 3) -> (n,). 1 where a row is all zero."""
-    tp, both = totals[:, 0], 2 * totals[:, 0] + totals[:, 1] + totals[:, 2]
-    return np.where(both == 0, 1.0, 2 * tp / np.maximum(both, 1))
-
-
-def _distinct_rows(counts: Counts, zeros: int = 0) -> tuple[Counts, Counts]:
-    """The distinct rows, and how often each occurs."""
-    occurring = Counter(map(tuple, counts.tolist()))
-    if zeros:
-        occurring[(0,) * counts.shape[1]] += zeros
-    ordered = sorted(occurring.items())
-    rows = np.array([row for row, _ in ordered], dtype=np.int64).reshape(-1, counts.shape[1])
-    return rows, np.array([times for _, times in ordered], dtype=np.int64)
-
-
-def _resample(rows: Counts, times: Counts, seed: int) -> Counts:
-    """Totals of RESAMPLES bootstrap samples: shape (RESAMPLES, columns of ``rows``)."""
-    size = int(times.sum())
-    if size == 0:
-        return np.zeros((RESAMPLES, rows.shape[1]), dtype=np.int64)
-    drawn: Counts = np.random.default_rng(seed).multinomial(size, times / size, size=RESAMPLES)
-    return drawn @ rows
-
-
-def compare(first: Sequence[Example], second: Sequence[Example], seed: int = 1) -> dict[Task, Difference]:
-    """Test two systems on the same gold, task by task, by paired bootstrap on strict F1.
-
-    Raises:
-        DataError: the two were not scored on the same sentences.
-    """
-    one, other = tally(first), tally(second)
-    if {task: _ids(counted) for task, counted in one.items()} != {t: _ids(counted) for t, counted in other.items()}:
-        raise DataError("compare: the two predictions cover other sentences or tasks; predict both on the same corpus")
-    return {task: _difference(one[task].columns["strict"], other[task].columns["strict"], seed) for task in one}
-
-
-def _ids(counted: Tally) -> list[str]:
-    return [example.sentence.id for example in counted.examples]
-
-
-def _difference(first: Counts, second: Counts, seed: int) -> Difference:
-    drawn = _resample(*_distinct_rows(np.hstack([first, second])), seed)
-    differences = f1_of(drawn[:, 3:]) - f1_of(drawn[:, :3])
-    low, high = np.quantile(differences, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    whole = [float(f1_of(counts.sum(axis=0, keepdims=True))[0]) for counts in (first, second)]
-    against = 1 + min(int((differences <= 0).sum()), int((differences >= 0).sum()))
-    return Difference(
-        first=whole[0],
-        second=whole[1],
-        difference=whole[1] - whole[0],
-        interval=(float(low), float(high)),
-        p_value=min(1.0, 2 * against / (RESAMPLES + 1)),
+        interval=f1_interval(counts, seed, zeros),
     )

@@ -23,7 +23,7 @@ Kind = Literal[
     "spurious",  # nothing like it in gold
     "missed",  # gold that no answer came close to
     "duplicate",  # right, but said before
-    "unknown class",  # a class that was not offered; from a parser it comes as ``detail`` without an item
+    "unknown class",  # a class that was not offered
     "not in text",  # quotes what the sentence does not say
     "unparsable",  # part of an answer that could not be read
 ]
@@ -73,6 +73,9 @@ class Mistake:
     detail: str = ""
 
 
+_UNKNOWN_CLASS = "unknown class: "
+
+
 def find_mistakes(examples: Iterable[Example]) -> list[Mistake]:
     """The mistakes of all examples, in their order."""
     return [mistake for example in examples for mistake in _in_example(example)]
@@ -90,7 +93,8 @@ def _in_example(example: Example) -> list[Mistake]:
     gold_keys, keys = rule(example.gold), rule(example.predicted)
     partners = pair(gold_keys, keys, task)
     taken = {partner for partner in partners if partner >= 0}
-    found = [_mistake(example, _kind_of(problem), detail=problem) for problem in example.problems]
+    told = {f"{_UNKNOWN_CLASS}{name}" for name in example.not_offered}  # as items of their own
+    found = [_mistake(example, _kind_of(p), detail=p) for p in example.problems if p not in told]
     if len(taken) == len(gold_keys) == len(keys):
         return found
     right = {gold_keys[place] for place in taken} | {keys[j] for j, partner in enumerate(partners) if partner >= 0}
@@ -114,7 +118,7 @@ def _in_example(example: Example) -> list[Mistake]:
 
 def _kind_of(problem: str) -> Kind:
     """The kind of a parser's problem, which begins with the parser's own kind."""
-    return "unknown class" if problem.startswith("unknown class:") else "unparsable"
+    return "unknown class" if problem.startswith(_UNKNOWN_CLASS) else "unparsable"
 
 
 def _kind_alone(example: Example, item: Item, said_before: bool) -> Kind | None:

@@ -17,8 +17,12 @@ import msgspec
 from markupsafe import Markup
 
 from knowcoder.schema.concepts import TASKS, Task
+from knowcoder.score.compare import Difference
+from knowcoder.score.confusion import confused_classes, kinds_by_class
 from knowcoder.score.metrics import Metrics, Score
 from knowcoder.score.mistakes import KINDS, Item, Mistake
+from knowcoder.score.published import Published, published_for
+from knowcoder.score.relax import RULES, Profile
 
 WORST_CLASSES = 12  # classes drawn per task; the table below holds them all
 
@@ -33,6 +37,33 @@ class System:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """A test of two systems, by their names."""
+
+    first: str
+    second: str
+    tasks: Mapping[Task, Difference]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileTable:
+    """F1 of a task under a profile, by source, beside the numbers of papers."""
+
+    task: Task
+    rules: tuple[str, ...]
+    rows: tuple[Row, ...]
+    published: tuple[Published, ...]
+
+
+#: Column -> what it compares, for those that are no relaxations.
+_COLUMNS = {
+    "strict_offsets": "the places of the texts must be right too",
+    "identification": "the place without the class (arguments: without the role)",
+    "entity_types": "the classes of head and tail must be right too",
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line of a chart or table: a score for each system, None where it has none."""
 
@@ -40,21 +71,35 @@ class Row:
     scores: tuple[Score | None, ...]
 
 
-def render_report(systems: Sequence[System], title: str = "Scores", facts: Mapping[str, str] | None = None) -> str:
+def render_report(
+    systems: Sequence[System],
+    title: str = "Scores",
+    facts: Mapping[str, str] | None = None,
+    comparisons: Sequence[Comparison] = (),
+    profiles: Sequence[Profile] = (),
+) -> str:
     """Write the page.
 
     Args:
         systems: the headline system first; all were scored on the same gold.
         facts: what the reader needs to know of the run (hashes, versions, command), shown at the end.
+        comparisons: tests between systems.
+        profiles: those that the systems were scored by, with the numbers of papers beside them.
     """
     tasks = [task for task in TASKS if any(task in system.metrics.tasks for system in systems)]
+    mistakes = systems[0].mistakes if systems else ()
     page = _template().render(
         title=title,
         systems=systems,
         tasks=tasks,
         kinds=KINDS,
         facts=facts or {},
-        methods=any("class_methods" in numbers.columns for s in systems for numbers in s.metrics.tasks.values()),
+        comparisons=comparisons,
+        profiles=[(profile, _profile_tables(systems, profile)) for profile in profiles],
+        columns=_column_names(systems),
+        meanings=_COLUMNS | RULES,
+        by_kind={task: kinds_by_class(mistakes, task) for task in tasks},
+        confused={task: confused_classes(mistakes, task, _classes(systems[0], task)) for task in tasks},
         by_task=[Row(task, _scores(systems, task, "columns", "strict")) for task in tasks],
         by_source={task: _rows(systems, task, "by_source") for task in tasks},
         by_group={task: _rows(systems, task, "by_group") for task in tasks},
@@ -75,7 +120,36 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters["percent"] = lambda share: f"{100 * share:.1f}"
+    environment.filters["signed"] = lambda share: f"{100 * share:+.1f}"
+    environment.filters["words"] = lambda name: name.replace("_", " ")
     return environment.get_template("report.html.jinja")
+
+
+def _column_names(systems: Sequence[System]) -> list[str]:
+    """The columns beside strict that any task has, in their order."""
+    every = [name for s in systems for numbers in s.metrics.tasks.values() for name in numbers.columns]
+    order = [*_COLUMNS, *RULES]
+    return sorted({name for name in every if name != "strict"}, key=order.index)
+
+
+def _classes(system: System, task: Task) -> Mapping[str, Score]:
+    numbers = system.metrics.tasks.get(task)
+    return numbers.by_class if numbers else {}
+
+
+def _profile_tables(systems: Sequence[System], profile: Profile) -> list[ProfileTable]:
+    tables = []
+    for task, rules in profile.rules.items():
+        numbers = [system.metrics.tasks[task] for system in systems if task in system.metrics.tasks]
+        found = [one.profiles.get(profile.name) for one in numbers]
+        sources = sorted({source for scored in found if scored for source in scored.by_source})
+        if sources:
+            rows = tuple(
+                Row(source, tuple(scored.by_source.get(source) if scored else None for scored in found))
+                for source in sources
+            )
+            tables.append(ProfileTable(task, rules, rows, tuple(published_for(profile.name, task, sources))))
+    return tables
 
 
 def _scores(systems: Sequence[System], task: Task, part: str, name: str) -> tuple[Score | None, ...]:

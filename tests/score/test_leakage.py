@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from knowcoder import artefact, config, jsonl, stages
-from knowcoder.corpus.class_methods import rules_of
 from knowcoder.corpus.reading import Corpus
 from knowcoder.corpus.sentence import Argument, Event, LabelSet, Mention, Relation, Sentence
 from knowcoder.enrich.enrich import enrich
@@ -19,6 +18,7 @@ from knowcoder.score.leakage import Shown, shown_as_examples
 from knowcoder.score.match import join, of_task
 from knowcoder.score.metrics import score
 from knowcoder.score.prediction import Prediction
+from knowcoder.score.relax import Context
 
 LIBRARY = SchemaLibrary(
     (
@@ -67,7 +67,7 @@ def test_nothing_of_an_excluded_corpus_is_shown_after_enriching_but_triggers() -
 def test_class_methods_are_a_column_beside_strict_and_only_where_there_are_rules() -> None:
     said = replace(GOLD[0], entities=(*GOLD[0].entities, Mention("Man", "he")))
     guesses = answers([said, *GOLD[1:]])
-    columns = score(GOLD, guesses, LABELS, rules=rules_of(LIBRARY)).tasks["NER"].columns
+    columns = score(GOLD, guesses, LABELS, context=Context.of(LIBRARY)).tasks["NER"].columns
     assert (columns["strict"].tp, columns["strict"].fp, columns["strict"].fn) == (6, 1, 0)
     assert (columns["class_methods"].tp, columns["class_methods"].fp, columns["class_methods"].fn) == (6, 0, 0)
     assert "class_methods" not in score(GOLD, guesses, LABELS).tasks["NER"].columns

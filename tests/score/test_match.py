@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from knowcoder.corpus.sentence import Annotations, Argument, Event, Mention, Relation
 from knowcoder.errors import DataError

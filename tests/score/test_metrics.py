@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from knowcoder.corpus.sentence import Annotations, Mention
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import TASKS
+from knowcoder.score.bootstrap import f1_of
+from knowcoder.score.compare import compare
 from knowcoder.score.match import join
-from knowcoder.score.metrics import compare, f1_of, score
+from knowcoder.score.metrics import score
 from tests.score.strategies import LABELS, annotations, predict, sentence, systems
 
 few = settings(max_examples=60, deadline=None)
@@ -37,7 +39,10 @@ def test_gold_against_gold_is_one_in_every_column(found) -> None:
     metrics = score(gold, [line for i, one in enumerate(found) for line in predict(i, one)], LABELS)
     assert list(metrics.tasks) == list(TASKS)
     for task in metrics.tasks.values():
-        assert {(s.f1, s.fp, s.fn, s.interval) for s in task.columns.values()} == {(1.0, 0, 0, (1.0, 1.0))}
+        # The text filter drops what the sentence does not say, even where gold says it.
+        scores = [one for name, one in task.columns.items() if name != "text_filter"]
+        assert {(s.f1, s.fp, s.fn, s.interval) for s in scores} == {(1.0, 0, 0, (1.0, 1.0))}
+        assert task.columns["text_filter"].fp == 0
         assert task.macro.f1 == task.macro_sources.f1 == 1.0
 
 
@@ -99,6 +104,24 @@ def test_the_interval_is_that_of_resampled_sentences() -> None:
     low, high = score(gold, guesses, LABELS).tasks["NER"].columns["strict"].interval
     drawn = np.random.default_rng(7).binomial(100, 0.6, 100_000) / 100  # here F1 is the share of right sentences
     assert (low, high) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.02)
+
+
+def test_a_class_that_is_always_wrong_has_no_interval_above_zero() -> None:
+    gold = [sentence(i, Annotations((ana,) if i else (Mention("City", "Oslo"),))) for i in range(20)]
+    guesses = [line for i in range(20) for line in predict(i, Annotations((ana,) if i else ()))]
+    classes = score(gold, guesses, LABELS).tasks["NER"].by_class
+    assert (classes["City"].f1, classes["City"].interval) == (0.0, (0.0, 0.0))
+    assert classes["Human"].interval == (1.0, 1.0)
+
+
+@few
+@given(systems())
+def test_tasks_add_up_to_the_whole_and_its_macro_is_their_mean(case) -> None:
+    metrics = score(*case, LABELS)
+    for count in ("tp", "fp", "fn"):
+        parts = [getattr(task.columns["strict"], count) for task in metrics.tasks.values()]
+        assert getattr(metrics.overall, count) == sum(parts)
+    assert metrics.macro.f1 == pytest.approx(np.mean([t.columns["strict"].f1 for t in metrics.tasks.values()]))
 
 
 def test_a_task_without_gold_and_without_predictions_is_complete() -> None:

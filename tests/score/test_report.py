@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlencode
@@ -83,7 +84,7 @@ def test_the_page_asks_nothing_of_the_network_and_escapes_what_it_shows() -> Non
 
 def test_systems_stand_side_by_side_even_where_one_lacks_a_task() -> None:
     whole = _system()
-    ner = Metrics(sentences=40, tasks={"NER": whole.metrics.tasks["NER"]}, not_predicted=("RE",))
+    ner = replace(whole.metrics, tasks={"NER": whole.metrics.tasks["NER"]}, not_predicted=("RE",))
     page = render_report([whole, System("only names", ner)])
     assert "only names has no predictions for RE" in page
 
