@@ -19,8 +19,9 @@ from knowcoder.predict.hf_engine import HfEngine
 from knowcoder.predict.predict import Predictor, Request, requests_of
 from knowcoder.schema.concepts import TASKS
 from knowcoder.schema.library import SchemaLibrary
+from knowcoder.score.bootstrap import f1_of
 from knowcoder.score.match import join
-from knowcoder.score.metrics import f1_of, tally
+from knowcoder.score.metrics import tally
 from knowcoder.score.prediction import Prediction
 from knowcoder.train import launch
 from knowcoder.train.attention import own_attention
