@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from knowcoder.schema.concepts import Concept
 from knowcoder.schema.library import SchemaLibrary
 
 # A word, a part of a name such as BornIn, or one letter of a script without spaces.
@@ -40,9 +41,14 @@ class Bm25:
 
 
 def class_index(library: SchemaLibrary, names: Sequence[str]) -> Bm25:
-    """An index of classes by name, aliases, description and examples."""
-    concepts = [library.by_name(name) for name in names]
-    return Bm25([" ".join([c.name, c.label, *c.aliases, c.description, *c.examples]) for c in concepts])
+    """An index of classes by what the library says of them: names, description, examples."""
+    return Bm25([" ".join(_described(library.by_name(name))) for name in names])
+
+
+def _described(concept: Concept) -> Iterator[str]:
+    yield from (concept.name, concept.label, *concept.aliases, concept.description)
+    for example in concept.examples:
+        yield from [example] if isinstance(example, str) else example
 
 
 def _words(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from knowcoder.codec.prompt import build_prompt
 from knowcoder.corpus.sentence import Event, Mention, Sentence
 from knowcoder.predict.retrieval import Bm25, class_index
 from knowcoder.predict.shots import Shots, with_shots
-from knowcoder.schema.concepts import EntityType
+from knowcoder.schema.concepts import EntityType, RelationType
 from knowcoder.schema.library import SchemaLibrary
 from knowcoder.schema.render import Style
 
@@ -18,7 +18,8 @@ LIBRARY = SchemaLibrary(
         EntityType(id="1", name="RailwayStation", description="A stop of trains."),
         EntityType(id="2", name="Human"),
         EntityType(id="3", name="Lake", aliases=("湖",)),
-    )
+    ),
+    relations=(RelationType(id="4", name="BornIn", examples=(("Ada", "London"),)),),
 )
 
 
@@ -31,7 +32,8 @@ def test_rare_shared_words_count_most_and_short_documents_before_long_ones() -> 
 
 
 def test_classes_are_found_by_the_words_of_their_names_descriptions_and_aliases() -> None:
-    index = class_index(LIBRARY, ("RailwayStation", "Human", "Lake"))
+    index = class_index(LIBRARY, ("RailwayStation", "Human", "Lake", "BornIn"))
+    assert index.ranked("to London")[0] == 3
     assert index.ranked("the old railway")[0] == 0
     assert index.ranked("西湖")[0] == 2
     assert index.ranked("two trains")[0] == 0
