@@ -67,6 +67,7 @@ class Objects:
         self.offer, self.task = offer, task
         self.taken = Taken()
         self.variables: dict[str, tuple[Value, int]] = {}
+        self.taken_names: set[str] = set()  # variables whose values were taken where they were set
         self._room = MAX_LENGTH  # characters that variables may add, which could else multiply an answer
 
     def problem(self, kind: ProblemKind, detail: str) -> None:
@@ -80,6 +81,8 @@ class Objects:
 
     def take(self, value: Value) -> None:
         """Add the annotations that one element of the answer stands for."""
+        if isinstance(value, Name) and value.name in self.taken_names:
+            return
         value = self._resolved(value)
         if isinstance(value, Call):
             self._take_call(value)
@@ -101,7 +104,7 @@ class Objects:
             self.problem("not a literal", value.what)
 
     def _take_table(self, table: Table) -> None:
-        """A record, or else the pairs of a dict or the elements of a set one by one."""
+        """A record, or else the pairs of a dict one by one."""
         record = table_call(table, self.offer.classes)
         if record.name:
             self._take_call(record)

@@ -23,13 +23,15 @@ _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[ \t]*(?:(?:python3?|py|json)\b|[\w+-]*(
 _RESULTS = re.compile(
     r"^[ \t]*results[ \t]*(?:(?P<sets>(?::[^\n=]*)?=)(?!=)|\+=|\.[ \t]*(?:append|extend|add|update)[ \t]*(?=\())", re.M
 )
-_RESULTS_ANYWHERE = re.compile(r"\bresults[ \t]*(?P<sets>=)(?=[ \t]*[\[{])")
+_RESULTS_ANYWHERE = re.compile(r"\bresults?\W{0,4}?(?P<sets>[=:])(?=\s{0,100}[\[{])|(?=\{\s{0,100}[\"'])", re.I)
 _STATEMENT = re.compile(
     r"[ \t]*(?:(?:[-*\u2022]|\d{1,4}[.)]|>>>)[ \t]+)?`?"
     rf"(?:(?P<variable>{NAME})[ \t]*(?::[^\n=]*)?\+?=(?!=)[ \t]*|(?:return|yield)[ \t]+|print\("
     rf"|{NAME}\.(?:append|extend|add)\()?(?P<value>(?P<call>{NAME})[ \t]*\(|[\[{{])"
 )
 T = TypeVar("T")
+# A model that goes on after its answer writes the next prompt, which begins with a sentence between these.
+_NEXT_PROMPT = re.compile(r"\s*(?:\"\"\"|''')")
 _OPENINGS = ("[", "(", "{")
 
 
@@ -63,6 +65,7 @@ class _Reader:
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
+        self.read_any = False
         self.known = objects.offer.classes | objects.offer.others
 
     def read(self, text: str) -> None:
@@ -72,7 +75,7 @@ class _Reader:
             self._read_statements(code, assignments_only=False)
             anchor = None if self.objects.taken.found else _RESULTS_ANYWHERE.search(code)
             if anchor is None:
-                if not self.objects.taken.found and not self.objects.taken.problems:
+                if not self.read_any:
                     self.objects.problem("no answer", code.strip())
                 return
         else:
@@ -82,9 +85,11 @@ class _Reader:
         end = 0
         while anchor is not None:
             end = self._read_results(code, anchor)
-            anchor = _RESULTS.search(code, end)
+            anchor = None if _NEXT_PROMPT.match(code, end) else _RESULTS.search(code, end)
         self.objects.taken.problems[:0] = before
-        rest = code[end:].strip(" \t\r\n`")
+        behind = Scanner(code, end)
+        behind.peek()
+        rest = code[behind.position :].strip(" \t\r\n`")
         if rest and not fenced:
             self.objects.problem("talk", rest)
 
@@ -116,6 +121,7 @@ class _Reader:
                 newline = code.find("\n", position)
                 position = len(code) if newline < 0 else newline + 1
                 continue
+            self.read_any = True
             scanner = Scanner(code, found.start("value"))
             if assignments_only or (found["variable"] and found["call"]):
                 self._assign(scanner, found["variable"], take=not assignments_only)
@@ -132,6 +138,7 @@ class _Reader:
     def _assign(self, scanner: Scanner, name: str, take: bool) -> None:
         """Read the value of a variable, and take it too unless it only stands around an argument."""
         start = scanner.position
+        self.objects.taken_names.discard(name)
         value: Value
         try:
             value = scanner.statement()
@@ -142,6 +149,7 @@ class _Reader:
         self.objects.variables[name] = value, scanner.position - start
         if take and not (isinstance(value, Call) and value.name in self.known - self.objects.offer.classes):
             self.objects.take(value)
+            self.objects.taken_names.add(name)
 
     def _take_all(self, scanner: Scanner) -> Literal["whole", "cut", "no objects"]:
         """Take a list object by object, so that what is whole before a cut is kept; or objects without a list."""

@@ -84,7 +84,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``{...}``: the pairs of a dict, or the elements of a set."""
+    """``{...}`` with pairs in it; a set is a list."""
 
     items: tuple[Value, ...]
 
@@ -115,13 +115,14 @@ _KEYWORD = re.compile(rf"({NAME})[ \t\r\n]*=(?!=)")
 _CLOSED_BY = {"(": ")", "[": "]", "{": "}"}
 # What goes on from a value as an expression; any other character between two values is a slip of the pen.
 _GOES_ON = frozenset("+-*%@&|^<>=!.~:[({")
+_STRAY = re.compile(r"\][ \t]*\)")
 _SLIP = re.compile(r"[^\w\s\"'()\[\]{},#]+")
 _LINE_CALL = rf"\n[ \t]*(?={NAME}\([\"'])"
 _CALL = re.compile(rf"{NAME}\(")
 _ENDS = {quote: re.compile(rf"\\.|{quote}|{_LINE_CALL}", re.S) for quote in ("'", '"')}
 _ENDS |= {quotes: re.compile(rf"\\.|{quotes}", re.S) for quotes in ("'''", '"""')}
 # What may follow the quote that closes a string in Python, and what must follow it once a raw quote has been seen.
-_AFTER = re.compile(r"[ \t\r\n]*(?:\Z|[,)\]}\"'+%.#:;*/])")
+_AFTER = re.compile(r"[ \t\r\n]*(?:\Z|[,)\]}\"'+%.#:;*/]|if\b[^,\"'\n]{0,80}\belse\b|for[ ]\w{1,40}[ ]in\b)")
 _AFTER_RAW = re.compile(r"[ \t\r\n]*(?:\Z|[)\]]|,[ \t\r\n]*(?:\Z|[\"')\]\[]|" + NAME + r"[ \t]*[=(]))")
 _CALL_BEFORE = re.compile(rf"{NAME}\(\Z")
 
@@ -162,6 +163,9 @@ class Scanner:
             elif following in ")]}":
                 self.problem("punctuation", f"{following!r} where {closer!r} was expected")
                 self.position += 1
+            elif closer == "]" and depth and _KEYWORD.match(self.text, self.position):
+                self.problem("punctuation", "a list that is not closed before the next argument")
+                return
             elif self.text.startswith("//", self.position):
                 self._skip_line()
             else:
@@ -227,7 +231,8 @@ class Scanner:
             return list(self.elements(_CLOSED_BY[following], depth + 1))
         if following == "{":
             self.position += 1
-            return Table(tuple(self.elements("}", depth + 1)))
+            items = list(self.elements("}", depth + 1))
+            return Table(tuple(items)) if not items or any(isinstance(item, Pair) for item in items) else items
         if following in ",)]}":
             return Refused("nothing")
         string = _STRING.match(self.text, self.position)
@@ -281,6 +286,10 @@ class Scanner:
             if following == ")":
                 self.position += 1
                 return call
+            if following == "]" and depth == 0 and _STRAY.match(self.text, self.position):
+                self.problem("punctuation", "']' where ')' was expected")
+                self.position += 1
+                continue
             if following in "]}":
                 self.problem("punctuation", f"{name}(...) is closed by {following!r}")
                 # The call is not whole; objects that follow it, and seem to stand inside it, may be.
