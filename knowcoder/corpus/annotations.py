@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from knowcoder.config.corpus import LayoutConfig
 from knowcoder.corpus.arguments import Said, arguments_of, qualifiers_of

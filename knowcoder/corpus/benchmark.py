@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
+from msgspec import structs
+
 from knowcoder.corpus.labels import Classes, EventClass, RelationClass, relation_classes
 from knowcoder.corpus.layout import layout_of
 from knowcoder.corpus.read import read_file
@@ -150,7 +152,7 @@ def _read(
             language=benchmark.language,
             reading=reading,
         ):
-            yield replace(sentence, tasks=benchmark.tasks) if benchmark.tasks else sentence
+            yield structs.replace(sentence, tasks=benchmark.tasks) if benchmark.tasks else sentence
 
 
 def _classes(benchmark: Benchmark, part: _Part, dropped: frozenset[str]) -> Classes:

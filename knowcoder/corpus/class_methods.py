@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from knowcoder.corpus.alignment import align
 from knowcoder.corpus.sentence import Annotations, Argument, Event, Mention, Relation

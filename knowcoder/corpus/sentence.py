@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from knowcoder.schema.concepts import Task
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(msgspec.Struct, frozen=True, gc=False):
     """A piece of text of a type. ``start`` and ``end`` are character offsets, end exclusive; None where unknown.
 
     ``type`` is the class name in the schema library; ``"Entity"`` where only the text is known.
@@ -20,8 +19,7 @@ class Mention:
     end: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(msgspec.Struct, frozen=True, gc=False):
     """A typed, directed pair of mentions."""
 
     type: str
@@ -29,16 +27,14 @@ class Relation:
     tail: Mention
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(msgspec.Struct, frozen=True, gc=False):
     """A mention that fills a role of an event."""
 
     role: str
     mention: Mention
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """A typed event. ``trigger`` is a mention whose type is the event's, or None where no trigger is given."""
 
     type: str
@@ -46,8 +42,7 @@ class Event:
     arguments: tuple[Argument, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sentence:
+class Sentence(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One annotated sentence.
 
     Attributes:
@@ -86,8 +81,7 @@ class Sentence:
         return tuple(event.trigger for event in self.events if event.trigger is not None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelSet:
+class LabelSet(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The class names that every sentence of a source is offered, whatever it contains (never its gold)."""
 
     entities: tuple[str, ...] = ()
@@ -99,10 +93,9 @@ class LabelSet:
         return self.entities if task == "NER" else self.relations if task == "RE" else self.events
 
 
-@dataclass(frozen=True, slots=True)
-class Annotations:
+class Annotations(msgspec.Struct, frozen=True, gc=False):
     """What a model or an annotator found in one sentence."""
 
-    entities: tuple[Mention, ...] = field(default=())
-    relations: tuple[Relation, ...] = field(default=())
-    events: tuple[Event, ...] = field(default=())
+    entities: tuple[Mention, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    events: tuple[Event, ...] = ()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from knowcoder.codec.model_card import ModelCard
 from knowcoder.corpus.sentence import Annotations, Event, Sentence

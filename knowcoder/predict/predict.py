@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
 
 from knowcoder.codec.answer import build_answer
 from knowcoder.codec.grammar import MAX_ITEMS, answer_grammar
@@ -114,7 +116,7 @@ class Predictor:
         self.max_new_tokens = max_new_tokens
         if engine.context is not None and max_new_tokens > engine.context // 2:
             self.max_new_tokens = engine.context // 2
-            _logger.warning("answers have at most %d tokens: half of the model's context", self.max_new_tokens)
+            _logger.info("answers have at most %d tokens: half of the model's context", self.max_new_tokens)
         self.max_items = max_items
         self.shots = shots
         self.pieces: Cut = pieces
@@ -279,7 +281,7 @@ class Predictor:
         """One prediction of the answers to all pieces and batches of classes."""
         sentence = request.sentence
         found, not_offered = Annotations(), Annotations()
-        problems: list[str] = []
+        problems = self._untold(request)
         for piece, answers in groupby(answered, key=lambda answer: answer[0].piece):
             here, others = Annotations(), Annotations()
             for question, completion in answers:
@@ -312,6 +314,14 @@ class Predictor:
             ),
             not_offered=not_offered,
         )
+
+    def _untold(self, request: Request) -> list[str]:
+        """A problem where a trigger that is to be told stands across a cut, so that no piece has it."""
+        if not request.told or self.pieces == "whole":
+            return []
+        pieces = cut(request.sentence.text, self.pieces, self.window)
+        lost = sum(not any(triggers_in(piece, (t,)) for piece in pieces) for t in request.sentence.triggers)
+        return [f"{lost} triggers stand in no piece of the text"] if lost else []
 
     @cache  # noqa: B019 -- a predictor lives as long as its stage
     def _offer(self, classes: tuple[str, ...]) -> Offer:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from msgspec.structs import replace
 from tqdm import tqdm
 
 from knowcoder import jsonl
@@ -99,8 +99,15 @@ def _detection_of(joint: Prediction) -> Prediction:
     def bare(found: Annotations) -> Annotations:
         return Annotations(events=tuple(Event(event.type, event.trigger) for event in found.events))
 
-    annotations, not_offered = bare(joint.annotations), bare(joint.not_offered)
-    return replace(joint, task="ED", annotations=annotations, not_offered=not_offered, answers=())
+    return Prediction(
+        id=joint.id,
+        task="ED",
+        source=joint.source,
+        group=joint.group,
+        annotations=bare(joint.annotations),
+        problems=joint.problems,
+        not_offered=bare(joint.not_offered),
+    )
 
 
 def shard_of(sentences: Sequence[Sentence], shard: str) -> list[Sentence]:

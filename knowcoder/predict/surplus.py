@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from knowcoder.corpus.alignment import occurrences
 from knowcoder.corpus.sentence import Annotations

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal, TypeAlias, TypeVar
 
+from msgspec import structs
+
 from knowcoder.codec.answer import build_answer
 from knowcoder.codec.prompt import build_prompt
 from knowcoder.corpus.sentence import LabelSet, Mention, Sentence
@@ -121,7 +123,7 @@ def _draft(
         others = frozenset(names[name] for name in classes if name in others)
         classes = [names[name] for name in classes]
         annotations = masked_annotations(annotations, names)
-        triggers = [replace(trigger, type=names[trigger.type]) for trigger in triggers]
+        triggers = [structs.replace(trigger, type=names[trigger.type]) for trigger in triggers]
     dataset = sentence.source if form.tagged else ""
     negatives = tuple([name for name in classes if name in others]) if others else ()
     if len(negatives) == len(classes):  # a prompt without any class would ask nothing

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count, islice
 
+from msgspec import structs
+
 from knowcoder.corpus.sentence import Annotations, Event, Mention
 from knowcoder.samples.draw import Draw
 from knowcoder.schema.library import SchemaLibrary
@@ -37,17 +39,19 @@ def masked_annotations(annotations: Annotations, names: dict[str, str]) -> Annot
     """The annotations by their masks."""
 
     def mention(found: Mention) -> Mention:
-        return replace(found, type=names.get(found.type, found.type))
+        return structs.replace(found, type=names.get(found.type, found.type))
 
     def event(found: Event) -> Event:
         trigger = None if found.trigger is None else mention(found.trigger)
-        arguments = tuple(replace(argument, mention=mention(argument.mention)) for argument in found.arguments)
+        arguments = tuple(structs.replace(argument, mention=mention(argument.mention)) for argument in found.arguments)
         return Event(names.get(found.type, found.type), trigger, arguments)
 
     return Annotations(
         tuple(map(mention, annotations.entities)),
         tuple(
-            replace(found, type=names.get(found.type, found.type), head=mention(found.head), tail=mention(found.tail))
+            structs.replace(
+                found, type=names.get(found.type, found.type), head=mention(found.head), tail=mention(found.tail)
+            )
             for found in annotations.relations
         ),
         tuple(map(event, annotations.events)),

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from knowcoder import cli, jsonl
 from knowcoder.codec.model_card import ModelCard
 from knowcoder.codec.wrapper import Wrapper
-from knowcoder.corpus.sentence import LabelSet, Mention, Sentence
+from knowcoder.corpus.sentence import Event, LabelSet, Mention, Sentence
 from knowcoder.errors import DataError
 from knowcoder.predict.engines import Completion, open_model
 from knowcoder.predict.journal import PREDICTIONS, mentions_of
@@ -112,6 +112,15 @@ def test_pieces_are_asked_apart_and_found_again_in_the_whole(wrapper: Wrapper, t
     assert len(engine.asked) == 4  # two sentences, two classes
     (found,) = lines(tmp_path).values()
     assert [(m.start, TEXT[m.start or 0 : m.end]) for m in found.annotations.entities] == [(0, "Ada"), (24, "Ada")]
+
+
+def test_a_trigger_that_a_cut_runs_through_is_told_as_a_problem(wrapper: Wrapper) -> None:
+    (gold,) = sentences()
+    across = Event("Attack", Mention("Attack", "Oslo. Bo", 11, 19))
+    predictor = Predictor(LIBRARY, Scripted(wrapper, str), ModelCard(), pieces="sentence")
+    (found,) = predictor.predict([Request(replace(gold, events=(across,)), "EAE", ("Attack",))])
+    assert found.problems == ("1 triggers stand in no piece of the text",)
+    assert not found.annotations.events
 
 
 def test_retrieval_offers_the_nearest_classes_alone(wrapper: Wrapper) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from samples_example import LIBRARY, WORLD, built, recipe
 
 from knowcoder.corpus.sentence import LabelSet, Mention, Sentence
