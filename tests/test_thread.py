@@ -89,7 +89,11 @@ class Recorder:
         progress: Callable[[int, Completion], None] | None = None,
     ) -> list[Completion]:
         self.asked += prompts
-        return [Completion("results = []", 4, True) for _ in prompts]
+        made = [Completion("results = []", 4, True) for _ in prompts]
+        for index, completion in enumerate(made):
+            if progress:
+                progress(index, completion)
+        return made
 
 
 def test_a_prompt_has_the_same_tokens_at_training_and_at_prediction(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 import pytest
@@ -156,9 +156,14 @@ class Recorder:
         self.context, self.can_constrain = None, False
         self.asked: list[list[int]] = []
 
-    def complete(self, prompts: Sequence[list[int]], *_: object) -> list[Completion]:
+    def complete(
+        self, prompts: Sequence[list[int]], _: object, __: int, progress: Callable[[int, Completion], None]
+    ) -> list[Completion]:
         self.asked += prompts
-        return [Completion("results = []", 4, True) for _ in prompts]
+        made = [Completion("results = []", 4, True) for _ in prompts]
+        for index, completion in enumerate(made):
+            progress(index, completion)
+        return made
 
 
 @pytest.mark.parametrize("dialect", ["clean", "released"])
