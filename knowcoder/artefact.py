@@ -32,6 +32,7 @@ _HASH_WHOLE_UP_TO = 1 << 30
 #: Keys that say how a stage runs, not what it makes: a change of them leaves an artefact up to date.
 PASSING_KEYS = frozenset(
     {"output", "overwrite", "resume", "dry_run", "log_to", "log_every", "verify", "executor", "workers", "cluster"}
+    | {"server.url", "server.concurrency", "server.retries"}
 )
 
 
@@ -196,9 +197,18 @@ def is_current(manifest: Manifest | None, config: Any, inputs: dict[str, str]) -
 
 def same_making(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two resolved configurations differ only in keys that do not change the result."""
-    return {k: v for k, v in one.items() if k not in PASSING_KEYS} == {
-        k: v for k, v in other.items() if k not in PASSING_KEYS
-    }
+    return _making(one) == _making(other)
+
+
+def _making(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted key -> value, for the keys that decide what is made."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            found |= _making(value, f"{prefix}{key}.")
+        elif prefix + key not in PASSING_KEYS:
+            found[prefix + key] = value
+    return found
 
 
 def refuse_existing(directory: Path, overwrite: bool) -> None:
@@ -290,7 +300,8 @@ def _check_resumable(directory: Path, before: Manifest, now: Manifest) -> None:
     if before.kind != now.kind:
         raise ArtefactError(f"output={directory}: is of kind {before.kind}; one of kind {now.kind} cannot resume there")
     if not same_making(before.config, now.config):
-        changed = sorted(k for k in now.config if k not in PASSING_KEYS and before.config.get(k) != now.config[k])
+        then = _making(before.config)
+        changed = sorted(key for key, value in _making(now.config).items() if then.get(key) != value)
         raise ArtefactError(
             f"output={directory}: begun with other values of {', '.join(changed)}; "
             "resume with the same keys, or start anew with overwrite=true"

@@ -64,7 +64,10 @@ def test_a_long_stage_is_running_until_its_end_and_resumes_only_with_the_same_ke
     other = predict(tmp_path / "out", resume=True, limit=3)
     with pytest.raises(ArtefactError, match="other values of limit"):
         artefact.working(other.output, "predictions", other, {}).__enter__()
-    again = predict(tmp_path / "out", resume=True)
+    other = predict(tmp_path / "out", resume=True, server=config.answers.ServerConfig(model="m"))
+    with pytest.raises(ArtefactError, match=r"other values of server\.model"):
+        artefact.working(other.output, "predictions", other, {}).__enter__()
+    again = predict(tmp_path / "out", resume=True, server=config.answers.ServerConfig(url="http://b", retries=1))
     with artefact.working(again.output, "predictions", again, {}):
         pass
     assert artefact.require(settings.output, "predictions", key="x").state == "complete"
