@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
@@ -11,6 +12,7 @@ from knowcoder.predict.retrieval import Bm25
 from knowcoder.schema.concepts import Task
 
 ShotsFrom = Literal["first", "random", "nearest"]
+_logger = logging.getLogger(__name__)
 
 
 class Shots:
@@ -51,6 +53,8 @@ class Shots:
     def _candidates(self, source: str, task: Task) -> tuple[list[Sentence], Bm25 | None]:
         if (source, task) not in self._known:
             found = [s for s in self._training if s.source == source and task in s.tasks]
+            if not found:
+                _logger.warning("no training sentence of %r is annotated with %s, so none is shown", source, task)
             index = Bm25([s.text for s in found]) if self.shots_from == "nearest" else None
             self._known[source, task] = found, index
         return self._known[source, task]

@@ -62,6 +62,14 @@ def test_shots_are_of_the_same_source_and_never_the_sentence_itself(how: str) ->
     assert [shot.id for shot in shots.of(asked, asked.text, "EAE", ["sat"], told=True)] == []
 
 
+def test_a_source_without_training_sentences_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    shots = Shots(TRAINING, 5)
+    asked = sentence("t", "a cat sat", source="new")
+    assert not shots.of(asked, asked.text, "NER", ["Human"], told=False)
+    assert not shots.of(asked, asked.text, "NER", ["Human"], told=False)
+    assert caplog.text.count("none is shown") == 1
+
+
 def test_the_nearest_comes_last_and_the_first_come_first() -> None:
     asked = sentence("t", "the cat came home")
     nearest = Shots(TRAINING, 2, "nearest").of(asked, asked.text, "NER", [], told=False)
