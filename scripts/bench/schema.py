@@ -110,7 +110,7 @@ def compare_rendering(library: SchemaLibrary) -> None:
 
     works: dict[str, Callable[[], object]] = {"ast.unparse": lambda: ast.unparse(tree), "render": render}
     print(f"rendered library: {len(source):,} characters")
-    show(side_by_side(works, rounds=3), len(library), "ast.unparse", "types")
+    show(side_by_side(works, rounds=10), len(library), "ast.unparse", "types")
 
 
 def compare_prompts(library: SchemaLibrary, folder: Path) -> None:
@@ -140,9 +140,10 @@ def compare_prompts(library: SchemaLibrary, folder: Path) -> None:
         "NER, 10 of 98 types, released": ours("NER", offers, Style(dialect="released")),
         "NER, 10 of all types": ours("NER", everything, Style()),
         "RE, 10 of 64 types": ours("RE", relations, Style()),
+        "ED, 10 of 39 types": ours("ED", events, Style()),
         "EAE, 10 of 39 types": ours("EAE", events, Style()),
     }
-    best = side_by_side(works, rounds=3)
+    best = side_by_side(works)
     seconds |= {name: spent / PROMPTS for name, spent in best.items()}
     show(seconds, 1, "read, make an environment, render", "prompts")
 
