@@ -21,6 +21,7 @@ _PREFIXES: dict[str, dict[str, str]] = {
     "BIOES": {"B": "B", "I": "I", "E": "L", "S": "U"},
 }
 _OUTSIDE = frozenset({"O", "_", "-"})
+OPEN_SCHEMES = ("BIO", "IO", "IOB1")  # schemes in which an entity ends where the next token is not its
 _FREE_START = ("IO", "IOB1")  # schemes in which an entity may start with I
 _CLOSED = ("BILOU", "BMES", "BIOES")  # schemes in which an entity of several tokens must end with its own prefix
 
@@ -59,7 +60,7 @@ def decode_tagged(tagged: Sequence[tuple[int, str]], scheme: str) -> tuple[list[
 
     for index, tag in tagged:
         try:
-            prefix, label = _parse(tag, scheme)
+            prefix, label = parse_tag(tag, scheme)
         except KeyError:
             raise BadTag(index, f"tag is not {scheme}", tag) from None
         continues = start >= 0 and last == index - 1 and label == kind and prefix in "IL"
@@ -95,7 +96,7 @@ def _unbracketed(tagged: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]
 
 
 @lru_cache(maxsize=4096)
-def _parse(tag: str, scheme: str) -> tuple[str, str]:
+def parse_tag(tag: str, scheme: str) -> tuple[str, str]:
     """Prefix, one of B, I, L, U and O, and label.
 
     Raises:

@@ -62,13 +62,25 @@ TOKEN = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp"), bla
 LINE = st.tuples(TOKEN, st.sampled_from(["O", "B-x", "I-x", "B-y", "odd\tO", ""])).map("\t".join)
 
 
-@given(st.lists(LINE, min_size=1, max_size=6))
-def test_the_short_way_says_what_the_long_way_says(lines: list[str]) -> None:
-    block, keys = "\n".join(lines), ColumnKeys(tags=[1])
-    short = columns._short_way(block, keys)
-    if short is not None:
-        text, ranges, tagged = columns._long_way(block, keys)
-        assert short == (text, ranges, tagged)
+@given(st.lists(LINE, min_size=1, max_size=6), st.sampled_from(["BIO", "IO", "IOB1"]))
+def test_the_quick_way_says_what_the_slow_one_says(lines: list[str], scheme: str) -> None:
+    block, keys, reading = "\n".join(lines), ColumnKeys(tags=[1], scheme=scheme), Reading()
+    quick = columns._QuickWay(keys, Classes({"x": "One", "y": "One"})).read(block)
+    if quick is not None:
+        numbers = range(1, len(lines) + 1)
+        slow = columns._read_slowly("f", numbers, block, keys, Classes({"x": "One", "y": "One"}), reading)
+        assert (quick[0], tuple(quick[1]), quick[2]) == (*slow, reading.repaired)
+        assert not reading.rejected
+
+
+def test_a_comment_within_a_sentence_moves_no_line_number(tmp_path: Path) -> None:
+    path = tmp_path / "comments.txt"
+    path.write_text("# first\na\tB-x\n# second\nb\tB-left\n\nc\tO\n# third\nd\n")
+    _, reading = read(path, ColumnKeys(comment="# "))
+    assert [(reject.line, reject.reason) for reject in reading.rejected] == [
+        (4, "label without a class"),
+        (8, "column missing"),
+    ]
 
 
 @given(
@@ -88,7 +100,7 @@ def test_any_tokens_come_back(tmp_path_factory: pytest.TempPathFactory, sentence
 
 def test_a_row_too_short_is_named() -> None:
     with pytest.raises(BadTag, match="column missing"):
-        columns._long_way("a\tb\tO\nc\td", ColumnKeys(tags=[2]))
+        columns._tagged("a\tb\tO\nc\td", ColumnKeys(tags=[2]))
 
 
 def test_a_file_that_is_not_text_is_an_error(tmp_path: Path) -> None:
