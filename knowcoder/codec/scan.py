@@ -106,7 +106,8 @@ class _Broken(Exception):
 _BLANK = re.compile(r"(?:[ \t\r\n\f\v\ufeff\xa0]+|#[^\n]*|\\\r?\n)*")
 # ``\w`` knows no combining marks, without which most scripts of India cannot be written; what else it leaves out and
 # this takes in begins no name that is asked for. Punctuation of every width stays outside.
-NAME = r"[^\W\d]\w*(?:[^\x00-\u02ff\u2000-\u2bff\u3000-\u303f\ufe10-\ufe1f\ufe30-\ufe6f\uff00-\uffef\s]\w*)*"
+# A name is read without going back (``*+``), or a long one would take for ever.
+NAME = r"[^\W\d]\w*+(?:[^\x00-\u02ff\u2000-\u2bff\u3000-\u303f\ufe10-\ufe1f\ufe30-\ufe6f\uff00-\uffef\s]\w*+)*+"
 _NAME = re.compile(NAME)
 _STRING = re.compile(r"([a-zA-Z]{0,2})('''|\"\"\"|'|\")")
 _NUMBER = re.compile(r"\d[\w.]*")
