@@ -3,8 +3,8 @@
     python scripts/bench/predict.py [--sentences 24] [--tokens 48] [--batch 16] [--model DIR]
 
 A model of random weights of the shape of configs/model/tiny-llama.yaml, with a tokenizer trained on the demonstration
-world, or a model of yours (--model); all four tasks, the whole label set. Works take turns in one process. Random weights
-write until they are cut, under a grammar too, so that answers are compared by the token.
+world, or a model of yours (--model); all four tasks, the whole label set. Works take turns in one process. Random
+weights write until they are cut, under a grammar too, so that answers are compared by the token.
 """
 
 from __future__ import annotations

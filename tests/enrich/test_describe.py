@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from knowcoder import artefact, config, stages
 from knowcoder.corpus.reading import Corpus
 from knowcoder.enrich.describe import FAILURES_IN_A_ROW, LONGEST, Cache, clean, describe, prompt_of
-from knowcoder.server import Server, Unanswered, _retry_after
 from knowcoder.errors import ConfigError, ModelError
 from knowcoder.schema.concepts import EntityType, EventType, RelationType, Role
 from knowcoder.schema.library import SchemaLibrary
 from knowcoder.schema.python_source import read_python
 from knowcoder.schema.render import library_source
 from knowcoder.schema.source import unite
+from knowcoder.server import Server, Unanswered, _retry_after
 from tests.enrich.openai_server import Reply, serving, text
 
 LIBRARY = SchemaLibrary(
