@@ -30,11 +30,14 @@ class Matrix:
 def kinds_by_class(mistakes: Iterable[Mistake], task: Task) -> Matrix:
     """Errors by class and kind. An error between two classes stands in the rows of both."""
     counts: Counter[tuple[str, str]] = Counter()
+    costs: Counter[str] = Counter()
     for mistake in mistakes:
         if mistake.task == task:
             counts.update((name, mistake.kind) for name in _classes(mistake))
-    rows, hidden = _worst(Counter({row: sum(n for (r, _), n in counts.items() if r == row) for row, _ in counts}))
-    return Matrix(rows, tuple(kind for kind in KINDS if any(c == kind for _, c in counts)), dict(counts), hidden)
+            costs.update(_classes(mistake))
+    rows, hidden = _worst(costs)
+    kinds = {kind for _, kind in counts}
+    return Matrix(rows, tuple(kind for kind in KINDS if kind in kinds), dict(counts), hidden)
 
 
 def confused_classes(mistakes: Iterable[Mistake], task: Task, right: Mapping[str, Score]) -> Matrix:

@@ -160,21 +160,28 @@ def tally(examples: Sequence[Example], context: Context | None = None) -> dict[T
 
 def _tally_task(task: Task, examples: list[Example], context: Context) -> Tally:
     rules, relaxed = COLUMNS[task], relaxed_columns(task, context)
+    careful = {name for name, forgiven in relaxed.items() if _TOUCHES_RIGHT.intersection(forgiven)}
     rows: dict[str, list[tuple[int, int, int]]] = {name: [] for name in (*rules, *relaxed)}
     classes: dict[str, dict[int, list[int]]] = {}
     for index, example in enumerate(examples):
+        gold, predicted = rules["strict"](example.gold), rules["strict"](example.predicted)
+        partners = pair(gold, predicted, task)
+        strict = row_of(gold, partners)
+        _tally_classes(classes, index, gold, predicted, partners)
+        same = example.gold == example.predicted
         for name, rule in rules.items():
-            gold, predicted = rule(example.gold), rule(example.predicted)
-            partners = pair(gold, predicted, task)
-            rows[name].append(row_of(gold, partners))
-            if name == "strict":
-                _tally_classes(classes, index, gold, predicted, partners)
-                plain = _is_plain(example, gold, rows[name][-1])
+            is_known = same or name == "strict"
+            rows[name].append(strict if is_known else _row(rule(example.gold), rule(example.predicted), task))
+        plain = _is_plain(example, gold, strict)
         for name, forgiven in relaxed.items():
-            row = rows["strict"][-1] if plain and not _TOUCHES_RIGHT.intersection(forgiven) else None
-            rows[name].append(row or _relaxed_row(example, forgiven, context))
+            is_known = plain and name not in careful
+            rows[name].append(strict if is_known else _row(*relaxed_keys(example, forgiven, context), task))
     columns = {name: np.array(counts, dtype=np.int64).reshape(-1, 3) for name, counts in rows.items()}
     return Tally(examples, columns, classes)
+
+
+def _row(gold: Sequence[Key], predicted: Sequence[Key], task: Task) -> tuple[int, int, int]:
+    return row_of(gold, pair(gold, predicted, task))
 
 
 #: Rules that can change a right answer.
@@ -190,11 +197,6 @@ def _is_plain(example: Example, gold: Sequence[Key], row: tuple[int, int, int]) 
     for event in found.events:
         mentions += ([event.trigger] if event.trigger else []) + [argument.mention for argument in event.arguments]
     return all(mention.text in example.sentence.text for mention in mentions)
-
-
-def _relaxed_row(example: Example, rules: Sequence[Rule], context: Context) -> tuple[int, int, int]:
-    gold, predicted = relaxed_keys(example, rules, context)
-    return row_of(gold, pair(gold, predicted, example.task))
 
 
 def _tally_classes(
