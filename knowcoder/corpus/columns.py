@@ -166,8 +166,9 @@ class _QuickWay:
         words.append(rest)
         text = _HERE.join(words)[:-1].replace(_HERE, self.join)
         mentions = [Mention(type, text[start:end], start, end) for type, start, end in spans]
-        if not all(mention.text.strip() for mention in mentions):
-            return None
+        for mention in mentions:
+            if not mention.text.strip():
+                return None
         return text, mentions, repaired if self.scheme == "BIO" else 0
 
     def _learn(self, tag: str) -> tuple[str, str]:
