@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from knowcoder.schema.library import KINDS, Kind, SchemaLibrary, hints
-from knowcoder.schema.render import BASES, MODULES, by_module, whole_renderer
+from knowcoder.schema.render import BASES, MODULES, whole_renderer
 
 PACKAGE = "schema_pys"
 
@@ -41,13 +41,12 @@ def module_source(library: SchemaLibrary, kind: Kind) -> str:
     hinted = {library.ids[id].name for concept in concepts for id in hints(concept)}
     names = hinted.union(library.names(kind))
     imports = ["\n".join([render.heading([BASES[kind]], names), *render.rule_import(concepts)])]
-    imports += [
-        _import(module, found) for module, found in by_module(hinted.difference(library.names(kind)), library).items()
-    ]
+    if hinted:
+        imports.append(_import(MODULES["entity"], hinted))
     return "\n\n".join([docstring + "\n" + "\n\n".join(imports), *render.everything(kind)]) + "\n"
 
 
-def _import(module: str, names: Sequence[str]) -> str:
+def _import(module: str, names: Iterable[str]) -> str:
     """A line for each name: a library hints thousands of types."""
     return f"from .{module} import (\n" + "".join(f"    {name},\n" for name in sorted(names)) + ")"
 

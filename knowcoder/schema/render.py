@@ -377,12 +377,7 @@ class Renderer:
 
 def import_lines(names: Iterable[str], library: SchemaLibrary) -> list[str]:
     """``from Entities import City, Human`` lines for types that are not defined where they are used."""
-    return [f"from {module} import {', '.join(found)}" for module, found in by_module(names, library).items()]
-
-
-def by_module(names: Iterable[str], library: SchemaLibrary) -> dict[str, list[str]]:
-    """Names of types by the module of their kind."""
     found: dict[str, list[str]] = {module: [] for module in MODULES.values()}
     for name in names:
         found[MODULES[kind_of(library.by_name(name))]].append(name)
-    return {module: listed for module, listed in found.items() if listed}
+    return [f"from {module} import {', '.join(listed)}" for module, listed in found.items() if listed]

@@ -18,10 +18,11 @@ from same_library import by_name, with_names_as_ids
 
 import knowcoder
 from knowcoder.codec.prompt import build_prompt
-from knowcoder.schema.concepts import Task
+from knowcoder.schema.concepts import EntityType, Task
 from knowcoder.schema.library import Kind, SchemaLibrary
 from knowcoder.schema.package import write_package
 from knowcoder.schema.python_source import read_python
+from knowcoder.schema.quoting import docstring
 from knowcoder.schema.render import Style, definitions, library_source
 
 HOSTILE = hostile_types.all_of_them()
@@ -39,6 +40,13 @@ def check_identity(library: SchemaLibrary) -> None:
 @given(hostile_types.libraries())
 def test_source_to_library_to_source_is_the_identity(library: SchemaLibrary) -> None:
     check_identity(library)
+
+
+@given(hostile_types.texts, st.lists(hostile_types.texts, max_size=4).map(tuple))
+def test_a_quick_look_at_a_type_overlooks_nothing(description: str, examples: tuple[str, ...]) -> None:
+    library = SchemaLibrary((EntityType(id="City", name="City", description=description, examples=examples),))
+    careful = f"class City(Entity):{docstring(description, examples) or ' ...'}"
+    assert definitions(["City"], library, Style()) == f"from knowcoder import Entity\n\n{careful}"
 
 
 def test_the_worst_of_all_read_back_the_same() -> None:
