@@ -159,7 +159,9 @@ def tally(examples: Sequence[Example], context: Context | None = None) -> dict[T
 
 
 def _tally_task(task: Task, examples: list[Example], context: Context) -> Tally:
-    rules, relaxed = COLUMNS[task], relaxed_columns(task, context)
+    rules, relaxed = dict(COLUMNS[task]), relaxed_columns(task, context)
+    if task == "RE" and _names_no_classes(examples):
+        del rules["entity_types"]
     careful = {name for name, forgiven in relaxed.items() if _TOUCHES_RIGHT.intersection(forgiven)}
     rows: dict[str, list[tuple[int, int, int]]] = {name: [] for name in (*rules, *relaxed)}
     classes: dict[str, dict[int, list[int]]] = {}
@@ -178,6 +180,12 @@ def _tally_task(task: Task, examples: list[Example], context: Context) -> Tally:
             rows[name].append(strict if is_known else _row(*relaxed_keys(example, forgiven, context), task))
     columns = {name: np.array(counts, dtype=np.int64).reshape(-1, 3) for name, counts in rows.items()}
     return Tally(examples, columns, classes)
+
+
+def _names_no_classes(examples: Iterable[Example]) -> bool:
+    """Whether all heads and tails that were predicted are of the class ``Entity``, which says nothing."""
+    sides = [side.type for e in examples for r in e.predicted.relations for side in (r.head, r.tail)]
+    return bool(sides) and set(sides) == {"Entity"}
 
 
 def _row(gold: Sequence[Key], predicted: Sequence[Key], task: Task) -> tuple[int, int, int]:

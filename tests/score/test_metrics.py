@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knowcoder.corpus.sentence import Annotations, Mention
+from knowcoder.corpus.sentence import Annotations, Mention, Relation
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import TASKS
 from knowcoder.score.bootstrap import f1_of
@@ -104,6 +104,14 @@ def test_the_interval_is_that_of_resampled_sentences() -> None:
     low, high = score(gold, guesses, LABELS).tasks["NER"].columns["strict"].interval
     drawn = np.random.default_rng(7).binomial(100, 0.6, 100_000) / 100  # here F1 is the share of right sentences
     assert (low, high) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.02)
+
+
+def test_entity_types_of_relations_are_scored_only_where_answers_name_them() -> None:
+    gold = Annotations(relations=(Relation("Firm", ana, bo),))
+    bare = Annotations(relations=(Relation("Firm", Mention("Entity", "Ana"), Mention("Entity", "Bo")),))
+    for said, stands in ((gold, True), (bare, False), (Annotations(), True)):
+        columns = score([sentence(0, gold)], predict(0, said), LABELS).tasks["RE"].columns
+        assert ("entity_types" in columns) == stands
 
 
 def test_a_class_that_is_always_wrong_has_no_interval_above_zero() -> None:
