@@ -27,7 +27,7 @@ _RESULTS_ANYWHERE = re.compile(r"\bresults?\W{0,4}?(?P<sets>[=:])(?=\s{0,100}[\[
 _STATEMENT = re.compile(
     r"[ \t]*(?:(?:[-*\u2022]|\d{1,4}[.)]|>>>)[ \t]+)?`?"
     rf"(?:(?P<variable>{NAME})[ \t]*(?::[^\n=]*)?\+?=(?!=)[ \t]*|(?:return|yield)[ \t]+|print\("
-    rf"|{NAME}\.(?:append|extend|add)\()?(?P<value>(?P<call>{NAME})[ \t]*\(|[\[{{])"
+    rf"|{NAME}\.(?:append|extend|add)\()?(?P<value>(?P<call>{NAME})[ \t]*\(|[\[{{]|[\"'])"
 )
 T = TypeVar("T")
 # A model that goes on after its answer writes the next prompt, which begins with a sentence between these.
@@ -123,7 +123,7 @@ class _Reader:
                 continue
             self.read_any = True
             scanner = Scanner(code, found.start("value"))
-            if assignments_only or (found["variable"] and found["call"]):
+            if assignments_only or (found["variable"] and found["value"] not in ("[", "{")):
                 self._assign(scanner, found["variable"], take=not assignments_only)
             else:
                 self._take_all(scanner)
@@ -133,7 +133,11 @@ class _Reader:
     def _is_answer(self, found: re.Match[str], assignments_only: bool) -> bool:
         if found["variable"]:
             return True
-        return not assignments_only and (found["call"] is None or found["call"] in self.known)
+        return (
+            not assignments_only
+            and found["value"] not in ("'", '"')
+            and (found["call"] is None or found["call"] in self.known)
+        )
 
     def _assign(self, scanner: Scanner, name: str, take: bool) -> None:
         """Read the value of a variable, and take it too unless it only stands around an argument."""
@@ -147,7 +151,11 @@ class _Reader:
             scanner.position = len(scanner.text)
             self.objects.problem("cut", scanner.text[-40:])
         self.objects.variables[name] = value, scanner.position - start
-        if take and not (isinstance(value, Call) and value.name in self.known - self.objects.offer.classes):
+        if (
+            take
+            and not isinstance(value, str)
+            and not (isinstance(value, Call) and value.name in self.known - self.objects.offer.classes)
+        ):
             self.objects.take(value)
             self.objects.taken_names.add(name)
 

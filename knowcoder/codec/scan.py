@@ -112,6 +112,7 @@ _NAME = re.compile(NAME)
 _STRING = re.compile(r"([a-zA-Z]{0,2})('''|\"\"\"|'|\")")
 _NUMBER = re.compile(r"\d[\w.]*")
 _OPERATORS = frozenset({"for", "if", "else", "and", "or", "in", "is", "not", "async", "await", "lambda"})
+_PREFIXES = frozenset({"not", "lambda", "await"})
 _KEYWORD = re.compile(rf"({NAME})[ \t\r\n]*=(?!=)")
 _CLOSED_BY = {"(": ")", "[": "]", "{": "}"}
 # What goes on from a value as an expression; any other character between two values is a slip of the pen.
@@ -242,6 +243,9 @@ class Scanner:
         name = _NAME.match(self.text, self.position)
         if name:
             self.position = name.end()
+            if name[0] in _PREFIXES:
+                self._skip()
+                return Refused(f"{name[0]} ...")
             if self.peek() == "(":
                 self.position += 1
                 return self._call(unicodedata.normalize("NFKC", name[0]), depth)

@@ -4,6 +4,8 @@
 
 The gold answers of the demonstration world, all four tasks, one process. Their F1 must be 1. The time of a score
 has a part that does not grow with the answers, the bootstrap intervals, which is shown apart.
+
+Then one answer of 1 MB beside ten of 100 kB: whole, cut off, and hostile. A parser that is linear needs the same time.
 """
 
 from __future__ import annotations
@@ -22,6 +24,22 @@ from knowcoder.score.mistakes import find_mistakes
 from knowcoder.score.prediction import Prediction
 
 SENTENCES = 4000
+HOSTILE = {
+    "unclosed strings": 'results = [City("',
+    "unclosed calls": "City(",
+    "open lists": "[",
+    "open dicts": '{"a": ',
+    "raw quotes": 'City("a "b" ',
+    "apostrophes": "I don't 'x y\n",
+    "lines that call": "City('a\n",
+    "backslashes": "\\",
+    "blanks and equals signs": "results   :   ",
+    "empty results": "results = []\n",
+    "added results": 'results += [City("a")]\n',
+    "fences": "```\nCity('a')\n",
+    "prose": "It is City, or not: who knows?\n",
+    "a variable used again": "a, ",
+}
 
 
 def main() -> None:
@@ -53,6 +71,27 @@ def main() -> None:
         }
     )
     show(seconds, len(answers), "ast.parse", "answers")
+    print()
+    show_growth()
+
+
+def show_growth(large: int = 1_000_000, small: int = 100_000) -> None:
+    """Time of one large answer as a ratio to that of small ones of the same length together."""
+    whole = "results = [" + 'City("London"), Poet("Ada"), ' * (large // 29)
+    texts = {"cut": whole} | {name: piece * (large // len(piece)) for name, piece in HOSTILE.items()}
+    texts["a variable used again"] = 'a = City(["x", "y", "z"])\nresults = [' + texts["a variable used again"]
+    offer = Offer(frozenset({"City", "Poet"}))
+    for name, text in {"whole": whole, **texts}.items():
+        end = "]" if name == "whole" else ""
+        one, part = text[: large - 1] + end, text[: small - 1] + end
+        seconds = side_by_side(
+            {
+                "ten": lambda part=part: [parse_answer(part, offer, "NER") for _ in range(large // small)],
+                "one": lambda one=one: parse_answer(one, offer, "NER"),
+            },
+            rounds=3,
+        )
+        print(f"{name:<28} {seconds['one']:6.2f} s   {seconds['one'] / seconds['ten']:5.2f} of ten of 100 kB")
 
 
 if __name__ == "__main__":
