@@ -21,11 +21,11 @@ CLASSES = frozenset({"A", "Bo", "人"})
 OFFER = Offer(CLASSES, frozenset({"C"}), {"A": frozenset({"r", "from_"})})
 # Pieces of answers: a byte below 128 stands for one of them, the others for text, so that inputs go deep at once.
 PIECES = [
-    "results", " = ", "=", "[", "]", "(", ")", "{", "}", ",", '"', "'", '"""', "\\", "\n", "\t", "#", "```", "f", "r",
-    "b", "A", "Bo", "人", "C", "(\"x\")", "r=", "trigger=", "name=", ":", "+", ".", "//", "for", "if", "else", "in", " ", "x",
-    "1", ".append(", "+=", "\\u00", "\\N{", "head=", "tail=", "subject", "object", "arguments", "type", "NAN", "entity",
-    "~~~", "- ", "1. ", "return ", "print(", "None", "*", "`", "\ud800", "\x00", "\u0301", "\u200d", "؛", "\\ud83d", "json",
-    "python",
+    "results", " = ", "=", "[", "]", "(", ")", "{", "}", ",", '"', "'", '"""', "\\", "\n", "\t", "#", "```",
+    "f", "r", "b", "A", "Bo", "人", "C", '("x")', "r=", "trigger=", "name=", ":", "+", ".", "//", "for", "if",
+    "else", "in", " ", "x", "1", ".append(", "+=", "\\u00", "\\N{", "head=", "tail=", "subject", "object",
+    "arguments", "type", "NAN", "entity", "~~~", "- ", "1. ", "return ", "print(", "None", "*", "`", "\ud800",
+    "\x00", "\u0301", "\u200d", "؛", "\\ud83d", "json", "python",
 ]  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def read_one(data: bytes) -> None:
         found = parsed.annotations
         for item in (*found.entities, *found.relations, *found.events):
             assert item.type in CLASSES, item
-        str(parsed).encode("utf-8", "strict")
+        " ".join(map(str, parsed.problems)).encode("utf-8", "strict")
 
 
 def audit(event: str, _: tuple[object, ...]) -> None:

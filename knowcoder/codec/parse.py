@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 
 from knowcoder.codec.objects import AnswerTask, Objects, Offer, Taken, sorted_out
 from knowcoder.codec.scan import MAX_LENGTH, NAME, Call, Cut, Name, Problem, Refused, Scanner, Value
+from knowcoder.codec.strings import whole
 from knowcoder.corpus.sentence import Annotations
 
 __all__ = ["Offer", "ParsedAnswer", "parse_answer"]
@@ -55,7 +56,7 @@ def parse_answer(text: str, schema: Offer | Collection[str], task: AnswerTask) -
     reader = _Reader(Objects(schema if isinstance(schema, Offer) else Offer(frozenset(schema)), task))
     if len(text) > MAX_LENGTH:
         reader.objects.problem("limit", f"more than {MAX_LENGTH:,} characters")
-    reader.read(text[:MAX_LENGTH])
+    reader.read(whole(text[:MAX_LENGTH]))
     taken = reader.objects.taken
     return ParsedAnswer(sorted_out(taken.found), tuple(taken.problems), sorted_out(taken.not_offered))
 

@@ -37,6 +37,6 @@ def _unescaped(match: re.Match[str]) -> str:
     if name is not None:
         try:
             return unicodedata.lookup(name)
-        except KeyError:
+        except (KeyError, UnicodeError):
             return match[0]
     return _SIMPLE.get(char, match[0])

@@ -1,6 +1,8 @@
-"""Two tiny tokenizers of the kinds that models have: byte-level BPE, and sentencepiece with byte fallback."""
+"""Tiny tokenizers of the kinds that models have: byte-level BPE, of Chinese too, and sentencepiece with bytes."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -11,7 +13,10 @@ TEXTS = [
 ]
 
 
-def byte_level() -> Tokenizer:
+CHINESE = ['results = [\n    城市("北京"),\n]', "北京的城市很大，他说“好”。北京很大。"]
+
+
+def byte_level(texts: Sequence[str] = TEXTS) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -21,7 +26,7 @@ def byte_level() -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(TEXTS * 4, trainer)
+    tokenizer.train_from_iterator([*texts] * 4, trainer)
     return tokenizer
 
 
@@ -40,7 +45,11 @@ def sentencepiece_style() -> Tokenizer:
     return tokenizer
 
 
-TOKENIZERS = {"byte-level": byte_level, "sentencepiece": sentencepiece_style}
+TOKENIZERS = {
+    "byte-level": byte_level,
+    "chinese": lambda: byte_level(CHINESE),  # tokens of several characters, and of parts of one
+    "sentencepiece": sentencepiece_style,
+}
 
 
 @pytest.fixture(scope="session", params=sorted(TOKENIZERS))

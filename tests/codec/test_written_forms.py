@@ -214,3 +214,10 @@ def test_a_long_name_takes_no_time(name: str) -> None:
     """Read with backtracking, names of letters without capitals took exponential time."""
     for answer in (name, f"{name}=", f"results = [{name} =", f'"{name}"("'):
         assert not found(answer, "NER")
+
+
+@pytest.mark.parametrize("answer", ['A("\\N{\ud800}")', "\ud800 = [", 'results = [\ud800("x"), A("y\ud800")]'])
+def test_half_a_character_is_no_error(answer: str) -> None:
+    parsed = parse_answer(answer, OFFERS["NER"], "NER")
+    repr(parsed.annotations).encode()
+    "".join(map(str, parsed.problems)).encode()
