@@ -65,7 +65,7 @@ def test_what_a_library_is_saved_as_is_the_form_too(tmp_path: Path) -> None:
 
 def test_the_documented_example_is_right(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/reference/formats.md").read_text("utf-8")
-    (example,) = (block for block in re.findall(r"```json\n(.*?)```", page, re.S) if '"$schema"' in block)
+    (example,) = (block for block in re.findall(r"```json[^\n]*\n(.*?)```", page, re.S) if '"$schema"' in block)
     jsonschema.validate(json.loads(example), json_schema())
     (tmp_path / "s.json").write_text(example)
     source = read_json(tmp_path / "s.json")
