@@ -167,14 +167,15 @@ class Renderer:
         examples = concept.examples
         if len(examples) > self._most:
             examples = examples[: self._most]
-        words = listed = ""
+        listed = ""
         text = f" {description} "
         if examples and type(concept) is not RelationType:
-            words, listed = " ".join(examples), ", ".join(examples)  # type: ignore[arg-type]
-            text = f" {description} {words} "
+            listed = ", ".join(examples)  # type: ignore[arg-type]
+            text = f" {description} {listed} "
         members = "" if type(concept) is EntityType and not concept.rules else self._members(concept)
         # One look at all the text: thirty thousand types are written at once, and hardly one needs more care.
-        if text.isprintable() and not (path or '"' in text or "\\" in text or "  " in text or "," in words):
+        plain = text.isprintable() and not (path or '"' in text or "\\" in text or "  " in text)
+        if plain and (not listed or (listed.count(",") < len(examples) and " ," not in text)):
             if listed:
                 return f'class {concept.name}({base}):\n    """{description}\n    Examples: {listed}\n    """{members}'
             if not examples and ":" not in description:
