@@ -167,15 +167,14 @@ class Renderer:
         examples = concept.examples
         if len(examples) > self._most:
             examples = examples[: self._most]
-        listed = ""
+        words = listed = ""
         text = f" {description} "
         if examples and type(concept) is not RelationType:
-            listed = ", ".join(examples)  # type: ignore[arg-type]
-            text = f" {description} {listed} "
+            words, listed = " ".join(examples), ", ".join(examples)  # type: ignore[arg-type]
+            text = f" {description} {words} "
         members = "" if type(concept) is EntityType and not concept.rules else self._members(concept)
         # One look at all the text: thirty thousand types are written at once, and hardly one needs more care.
-        plain = text.isprintable() and not (path or '"' in text or "\\" in text or "  " in text)
-        if plain and (not listed or (listed.count(",") < len(examples) and " ," not in text)):
+        if text.isprintable() and not (path or '"' in text or "\\" in text or "  " in text or "," in words):
             if listed:
                 return f'class {concept.name}({base}):\n    """{description}\n    Examples: {listed}\n    """{members}'
             if not examples and ":" not in description:
