@@ -20,7 +20,7 @@ def align(annotations: Annotations, text: str) -> Annotations:
     that are whole words come before those inside a longer word ("art" before the end of "cart"), which count
     only where there is no other. An answer that is repeated more often than the text has it gets the first.
     """
-    if all(mention.start is not None for mention in _mentions(annotations)):
+    if all(mention.start is not None for mention in annotations.mentions()):
         return annotations
     finder = _Finder(text)
     return Annotations(
@@ -28,16 +28,6 @@ def align(annotations: Annotations, text: str) -> Annotations:
         relations=tuple(_align_relation(relation, finder) for relation in annotations.relations),
         events=tuple(_align_event(event, finder) for event in annotations.events),
     )
-
-
-def _mentions(annotations: Annotations) -> Iterator[Mention]:
-    yield from annotations.entities
-    for relation in annotations.relations:
-        yield from (relation.head, relation.tail)
-    for event in annotations.events:
-        if event.trigger:
-            yield event.trigger
-        yield from (argument.mention for argument in event.arguments)
 
 
 def _align_relation(relation: Relation, finder: _Finder) -> Relation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, Unpack
 
 from knowcoder.config.corpus import LayoutConfig
 from knowcoder.corpus.annotations import annotated
@@ -32,23 +32,18 @@ def read_file(
     path: str | Path,
     layout: LayoutConfig,
     classes: Classes,
-    *,
-    source: str,
-    split: str,
-    language: str,
-    reading: Reading,
+    **about: Unpack[About],
 ) -> Iterator[Sentence]:
     """Yield the sentences of a file, or for BRAT of all documents under a folder.
 
     Raises:
         DataError: the file is malformed as a whole. What is wrong with one unit is rejected and counted.
     """
-    about: About = {"source": source, "split": split, "language": language, "reading": reading}
     if layout.format == "columns":
-        return _tagged_sentences(read_columns(path, layout.columns, classes, reading), source, split, language)
+        return _tagged_sentences(read_columns(path, layout.columns, classes, about["reading"]), about)
     if layout.format == "brat":
         layout = layout_of_brat(layout)
-        return _sentences(_documents(Path(path), layout, classes, reading), about)
+        return _sentences(_documents(Path(path), layout, classes, about["reading"]), about)
     return read_rows(read_records(path, layout.records), path, layout, classes, **about)
 
 
@@ -57,17 +52,12 @@ def read_rows(
     path: str | Path,
     layout: LayoutConfig,
     classes: Classes,
-    *,
-    source: str,
-    split: str,
-    language: str,
-    reading: Reading,
+    **about: Unpack[About],
 ) -> Iterator[Sentence]:
     """Yield the sentences of records; ``path`` is what rejects name."""
-    about: About = {"source": source, "split": split, "language": language, "reading": reading}
     if layout.format == "dialogue":
         records, layout = told_as_records(records, layout.dialogue), layout_of_dialogue(layout)
-    return _sentences(annotated(records, path, layout, classes, reading), about)
+    return _sentences(annotated(records, path, layout, classes, about["reading"]), about)
 
 
 def _documents(path: Path, layout: LayoutConfig, classes: Classes, reading: Reading) -> Iterator[Passage]:
@@ -75,9 +65,8 @@ def _documents(path: Path, layout: LayoutConfig, classes: Classes, reading: Read
         yield from annotated([(1, read_document(file))], file, layout, classes, reading)
 
 
-def _tagged_sentences(
-    found: Iterable[tuple[str, tuple[Mention, ...]]], source: str, split: str, language: str
-) -> Iterator[Sentence]:
+def _tagged_sentences(found: Iterable[tuple[str, tuple[Mention, ...]]], about: About) -> Iterator[Sentence]:
+    source, split, language = about["source"], about["split"], about["language"]
     tasks: tuple[Task, ...] = ("NER",)
     for number, (text, entities) in enumerate(found, 1):
         id = f"{source}-{split}-{number}"

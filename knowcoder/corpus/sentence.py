@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from knowcoder.schema.concepts import Task
@@ -99,3 +101,13 @@ class Annotations(msgspec.Struct, frozen=True, gc=False):
     entities: tuple[Mention, ...] = ()
     relations: tuple[Relation, ...] = ()
     events: tuple[Event, ...] = ()
+
+    def mentions(self) -> Iterator[Mention]:
+        """All mentions, those of relations and events too."""
+        yield from self.entities
+        for relation in self.relations:
+            yield from (relation.head, relation.tail)
+        for event in self.events:
+            if event.trigger:
+                yield event.trigger
+            yield from (argument.mention for argument in event.arguments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -10,7 +9,6 @@ from typing import BinaryIO
 import msgspec
 
 from knowcoder import jsonl
-from knowcoder.corpus.sentence import Annotations, Mention
 from knowcoder.schema.concepts import Task
 from knowcoder.score.prediction import Prediction
 
@@ -57,19 +55,8 @@ class Journal:
         self.done.add((prediction.id, prediction.task))
         self.counts["predictions"] += 1
         self.counts["with problems"] += bool(prediction.problems)
-        self.counts["mentions not in the text"] += sum(m.start is None for m in mentions_of(prediction.annotations))
+        self.counts["mentions not in the text"] += sum(m.start is None for m in prediction.annotations.mentions())
         self.counts["tokens"] += sum(answer.tokens for answer in prediction.answers)
-
-
-def mentions_of(annotations: Annotations) -> Iterator[Mention]:
-    """All mentions, those of relations and events too."""
-    yield from annotations.entities
-    for relation in annotations.relations:
-        yield from (relation.head, relation.tail)
-    for event in annotations.events:
-        if event.trigger:
-            yield event.trigger
-        yield from (argument.mention for argument in event.arguments)
 
 
 def _cut_half_line(path: Path) -> None:

@@ -14,7 +14,7 @@ from knowcoder.codec.wrapper import Wrapper
 from knowcoder.corpus.sentence import Event, LabelSet, Mention, Sentence
 from knowcoder.errors import DataError
 from knowcoder.predict.engines import Completion, open_model
-from knowcoder.predict.journal import PREDICTIONS, mentions_of
+from knowcoder.predict.journal import PREDICTIONS
 from knowcoder.predict.predict import Predictor, Request
 from knowcoder.predict.run import join_shards, predict, shard_of
 from knowcoder.predict.shots import Shots
@@ -213,6 +213,6 @@ def test_a_random_model_in_pieces_under_the_grammar_quotes_the_text(model_dir: P
     predictor = Predictor(LIBRARY, engine, ModelCard(), pieces="window", window=18, max_items=3, max_new_tokens=100)
     predict(sentences(), LABELS, ["NER", "ED", "EAE"], predictor, tmp_path, "predicted")
     for line in lines(tmp_path).values():
-        for mention in mentions_of(line.annotations):
+        for mention in line.annotations.mentions():
             assert mention.start is not None
             assert TEXT[mention.start : mention.end] == mention.text
