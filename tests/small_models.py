@@ -8,6 +8,17 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
 
+SMALLEST = """\
+model_type: llama
+hidden_size: 16
+intermediate_size: 16
+num_hidden_layers: 1
+num_attention_heads: 2
+num_key_value_heads: 2
+max_position_embeddings: 4096
+"""
+"""A file for `init config=`: the least that is a model."""
+
 SMALL: dict[str, Any] = {
     "vocab_size": 96,
     "hidden_size": 32,

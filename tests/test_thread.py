@@ -30,16 +30,7 @@ from knowcoder.schema.render import Style
 from knowcoder.score.prediction import Prediction
 from knowcoder.train.launch import save_card
 from knowcoder.train.rows import PackedRows, StepBatches
-
-CONFIG = """\
-model_type: llama
-hidden_size: 16
-intermediate_size: 16
-num_hidden_layers: 1
-num_attention_heads: 2
-num_key_value_heads: 2
-max_position_embeddings: 4096
-"""
+from tests.small_models import SMALLEST
 
 
 def command(*words: str) -> None:
@@ -50,7 +41,7 @@ def command(*words: str) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stages up to packed data, at a tiny size; every sample is offered the whole label set."""
     folder = tmp_path_factory.mktemp("thread")
-    (folder / "small.yaml").write_text(CONFIG)
+    (folder / "small.yaml").write_text(SMALLEST)
     schema, corpus = f"schema={folder}/world/schema", f"{folder}/world/corpus"
     command("world", f"output={folder}/world", "sentences=60", "test_sentences=16")
     words = [f"config={folder}/small.yaml", schema, f"corpus=[{corpus}]", "vocab_size=800"]

@@ -19,16 +19,8 @@ from knowcoder import artefact, cli, jsonl
 from knowcoder.codec.wrapper import Wrapper
 from knowcoder.samples.sample import Sample
 from tests.distributed import ROOT
+from tests.small_models import SMALLEST
 
-CONFIG = """\
-model_type: llama
-hidden_size: 16
-intermediate_size: 16
-num_hidden_layers: 1
-num_attention_heads: 2
-num_key_value_heads: 2
-max_position_embeddings: 4096
-"""
 needs_datatrove = pytest.mark.skipif(
     importlib.util.find_spec("datatrove") is None, reason="datatrove is not installed: several workers are NOT TESTED"
 )
@@ -41,7 +33,7 @@ needs_ray = pytest.mark.skipif(
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two worlds of which the second shares the schema of the first, and a tokenizer."""
     folder = tmp_path_factory.mktemp("made")
-    (folder / "small.yaml").write_text(CONFIG)
+    (folder / "small.yaml").write_text(SMALLEST)
     assert cli.main(["world", f"output={folder}/world", "sentences=120", "test_sentences=8"]) == 0
     assert cli.main(["world", f"output={folder}/other", "sentences=40", "test_sentences=8", "seed=2"]) == 0
     words = [f"schema={folder}/world/schema", f"corpus={folder}/world/corpus", "vocab_size=700"]
