@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import logging
 import os
 import shutil
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import nn
 
 from knowcoder import jsonl
-from knowcoder.checkpoint.convert import copy_model_files, find_step, model_root, weights_of, write_latest
+from knowcoder.checkpoint.convert import copy_model_files, find_step, model_root, write_latest
 from knowcoder.checkpoint.mapping import read_config
 from knowcoder.config import PretrainConfig
 from knowcoder.errors import ConfigError, ModelError
 from knowcoder.train import launch
 from knowcoder.train.deepspeed_config import pipeline_config
 from knowcoder.train.order import shard
-from knowcoder.train.pipeline import HeadLoss, HeadPiece, LayerPiece, Piece, Skeleton, body_types, check_pieces
+from knowcoder.train.process_group import quiet, start_process_group
 from knowcoder.train.record import Record, sample_of
 from knowcoder.train.rows import PackedRows, StepBatches
 from knowcoder.train.schedule import rate_factor
+from knowcoder.train.stage import build_optimizer, build_pipeline
 from knowcoder.train.throughput import Throughput
 from knowcoder.train.zero_muon import ZeroMuon
 
 STATE = "state.json"
-_TIED = "embedding"
-_log = logging.getLogger(__name__)
 
 
 def pretrain(config: PretrainConfig, run_dir: Path) -> dict[str, Any]:
@@ -152,7 +146,7 @@ class _Run:
         import deepspeed
 
         settings = pipeline_config(self.config, self.batches.accumulation)
-        with _quiet():
+        with quiet():
             engine, *_ = deepspeed.initialize(model=module, optimizer=self.optimizer, config=settings)
         if isinstance(self.optimizer, ZeroMuon):
             self.optimizer.bind(module.mpu().get_data_parallel_group())
@@ -161,7 +155,7 @@ class _Run:
     def _save(self) -> None:
         """Write a checkpoint; `latest` names it only when it is whole. Keep the last `keep_last`."""
         name = f"step{self.step}"
-        with _quiet():
+        with quiet():
             self.engine.save_checkpoint(str(self.run_dir), tag=name, save_latest=False, exclude_frozen_parameters=False)
         dist.barrier()
         if dist.get_rank() == 0:
@@ -184,97 +178,11 @@ class _Run:
                 f"processes, now there are {self.pp} and {self.dp}; use the same, or start from its weights with "
                 f"model={self.run_dir}"
             )
-        with _quiet():
+        with quiet():
             loaded, _ = self.engine.load_checkpoint(str(self.run_dir), tag=folder.name)
         if loaded is None:
             raise ModelError(f"{folder}: the engine cannot read this checkpoint")
         return int(state["step"])
-
-
-def start_process_group() -> None:
-    """Join the other ranks: NCCL on GPUs, gloo on the CPU."""
-    on_gpu = torch.cuda.is_available()
-    if not on_gpu:
-        os.environ.setdefault("DS_ACCELERATOR", "cpu")
-    import deepspeed
-
-    for handler in deepspeed.utils.logger.handlers:  # to the rank's log, not to the terminal
-        handler.setLevel(logging.WARNING)
-    deepspeed.utils.logger.propagate = True
-    if on_gpu:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    else:
-        # Shared memory between ranks would be compiled at the first run, and fail without a compiler.
-        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    with _quiet():
-        deepspeed.init_distributed("nccl" if on_gpu else "gloo")
-
-
-def build_pipeline(source: Path, config: PretrainConfig) -> tuple[Any, HeadLoss]:
-    """Return this rank's stage, a `PipelineModule` with its weights loaded, and where its loss gets the labels.
-
-    Args:
-        source: a Hugging Face model folder or a pipeline checkpoint.
-
-    Raises:
-        ModelError: the architecture cannot be cut, or the weights do not fit it. ConfigError: more stages than layers.
-    """
-    from deepspeed.pipe import LayerSpec, PipelineModule, TiedLayerSpec
-
-    class Stages(PipelineModule):
-        """Cut by what its pieces cost per token; DeepSpeed would build every piece to count its parameters."""
-
-        def _count_layer_params(self) -> list[int]:
-            return skeleton.map.costs()
-
-    model_config = read_config(model_root(source))
-    check_pieces(model_config)
-    device = f"cuda:{os.environ['LOCAL_RANK']}" if torch.cuda.is_available() else "cpu"
-    skeleton = Skeleton(model_config, device)
-    if config.parallel.pp > skeleton.map.num_layers:
-        raise ConfigError(
-            f"parallel.pp={config.parallel.pp}: the model has only {skeleton.map.num_layers} layers to cut"
-        )
-    loss = HeadLoss(skeleton)
-    kinds = body_types(skeleton.map)
-    specs: list[Any] = [LayerSpec(kind, skeleton, number) for number, kind in enumerate(kinds)]
-    specs.append(LayerSpec(HeadPiece, skeleton, len(kinds), loss))
-    if skeleton.map.tied:
-        tie = partial(TiedLayerSpec, _TIED, kinds[0], skeleton, 0, tied_weight_attr="inner.weight")
-        specs[0], specs[-1] = tie(), tie(forward_fn=loss.tied)
-    with _quiet(), torch.no_grad():  # it sends tied weights around, which is nothing to differentiate
-        module: Any = Stages(
-            specs,
-            num_stages=config.parallel.pp,
-            partition_method="parameters",
-            checkpointable_layers=[LayerPiece.__name__],
-        )
-    weights = weights_of(source, skeleton.map)
-    for piece in module.modules():
-        if isinstance(piece, Piece):
-            piece.load_state_dict(weights.piece(piece.piece))
-    return module, loss
-
-
-def build_optimizer(module: nn.Module, config: PretrainConfig) -> torch.optim.Optimizer:
-    """Return the optimizer that `config` names over this rank's parameters; weight decay falls on matrices only."""
-    groups: dict[str, list[nn.Parameter]] = {"muon": [], "matrices": [], "rest": []}
-    muon = (
-        {id(p) for m in module.modules() if isinstance(m, LayerPiece) for p in m.parameters() if p.ndim == 2}
-        if config.optimizer == "muon"
-        else set()
-    )
-    for parameter in module.parameters():
-        kind = "muon" if id(parameter) in muon else "matrices" if parameter.ndim >= 2 else "rest"
-        groups[kind].append(parameter)
-    settings = {
-        "muon": {"lr": config.matrix_learning_rate, "weight_decay": config.weight_decay, "muon": True},
-        "matrices": {"lr": config.learning_rate, "weight_decay": config.weight_decay},
-        "rest": {"lr": config.learning_rate, "weight_decay": 0.0},
-    }
-    filled = [{"params": parameters, **settings[kind]} for kind, parameters in groups.items() if parameters]
-    betas = (config.beta1, config.beta2)
-    return ZeroMuon(filled, betas) if config.optimizer == "muon" else torch.optim.AdamW(filled, betas=betas)
 
 
 def _count(module: Any) -> int:
@@ -288,15 +196,3 @@ def _count(module: Any) -> int:
 def _steps(folder: Path) -> list[Path]:
     found = [path for path in folder.glob("step*") if path.name.removeprefix("step").isdecimal()]
     return sorted(found, key=lambda path: int(path.name.removeprefix("step")))
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Send what DeepSpeed prints to the log."""
-    printed = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(printed):
-            yield
-    finally:
-        if printed.getvalue().strip():
-            _log.info("%s", printed.getvalue().strip())
