@@ -45,6 +45,7 @@ class Document:
     ids: NDArray[np.int32]
     prompt: int
     kind: str
+    source: str
 
 
 def best_fit(lengths: Sequence[int], capacity: int) -> list[list[int]]:
@@ -94,14 +95,14 @@ def tokenize(samples: Iterable[Sample], wrapper: Wrapper, max_length: int) -> It
                     f"sample {sample.id} has {len(prompt) + len(completion)} tokens, max_length is {max_length}; "
                     "build the samples with this tokenizer and max_length"
                 )
-            yield Document(np.array(prompt + completion, np.int32), len(prompt), sample.kind)
+            yield Document(np.array(prompt + completion, np.int32), len(prompt), sample.kind, sample.source)
 
 
 def pack(samples: Iterable[Sample], wrapper: Wrapper, max_length: int, directory: Path) -> Packed:
     """Pack samples and write ``directory/rows`` as a `datasets` dataset.
 
     Columns: ``input_ids``, ``position_ids``, ``labels`` (lists of int32, one entry per token of the row) and
-    ``kind`` (list of strings, one per document).
+    ``kind`` and ``source`` (lists of strings, one per document).
     """
     documents = list(tqdm(tokenize(samples, wrapper, max_length), desc="tokenize", unit="sample", disable=None))
     if not documents:
@@ -116,6 +117,7 @@ def pack(samples: Iterable[Sample], wrapper: Wrapper, max_length: int, directory
         "position_ids": _lists(ends, np.concatenate([np.arange(len(d.ids), dtype=np.int32) for d in order])),
         "labels": _lists(ends, flat),
         "kind": pa.array([[documents[i].kind for i in row] for row in rows], pa.list_(pa.string())),
+        "source": pa.array([[documents[i].source for i in row] for row in rows], pa.list_(pa.string())),
     }
     Dataset(pa.table(columns)).save_to_disk(directory / ROWS)
     tokens = int(ends[-1])

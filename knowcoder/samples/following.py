@@ -137,6 +137,8 @@ def _draft(
         if without:
             style = replace(style, **without)  # type: ignore[arg-type]
         prompt = build_prompt(asked, offered, sentence.text, library, style, triggers, dataset)
-        return Sample(prompt, build_answer(asked, annotations, offered, library, style), task, sentence.id)
+        return Sample(
+            prompt, build_answer(asked, annotations, offered, library, style), task, sentence.id, sentence.source
+        )
 
     return Draft(negatives, write)

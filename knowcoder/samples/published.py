@@ -43,7 +43,13 @@ def _sample(id: str, row: Mapping[str, Any]) -> Sample | None:
         prompt, completion = "", row["text"]
     if not isinstance(prompt, str) or not isinstance(completion, str) or not completion:
         return None
-    return Sample(prompt, completion, str(row.get("kind") or _kind(prompt)), str(row.get("id") or id))
+    return Sample(
+        prompt,
+        completion,
+        str(row.get("kind") or _kind(prompt)),
+        str(row.get("id") or id),
+        str(row.get("source") or ""),
+    )
 
 
 def _kind(prompt: str) -> str:

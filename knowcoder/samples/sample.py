@@ -9,10 +9,12 @@ from dataclasses import dataclass
 class Sample:
     """A bare prompt (empty in phase 1) and the completion that is trained.
 
-    ``kind`` says what it teaches ("definition", "instance", or a task); ``id`` names where it came from.
+    ``kind`` says what it teaches ("definition", "instance", or a task); ``id`` names where it came from, ``source``
+    the data set of its sentence, where it has one.
     """
 
     prompt: str
     completion: str
     kind: str
     id: str
+    source: str = ""

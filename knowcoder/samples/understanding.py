@@ -71,6 +71,6 @@ def instance_drafts(
 def _instance(task: Task, sentence: Sentence, name: str, library: SchemaLibrary, order: InstanceOrder) -> Draft:
     def write(negatives: object, style: Style) -> Sample:
         code = instance_code(task, name, sentence.text, sentence.annotations, library, style, order)
-        return Sample("", code, "instance", sentence.id)
+        return Sample("", code, "instance", sentence.id, sentence.source)
 
     return Draft((), write)
