@@ -18,7 +18,7 @@ from pathlib import Path
 import sentencepiece
 import torch
 from omegaconf import OmegaConf
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast
 
 from knowcoder.config import configs_dir
@@ -210,6 +210,8 @@ def write_tokenizer(proto: bytes, texts: Iterable[str], folder: Path, max_length
     for text in texts:
         if fast.encode(text).ids != slow.encode(text):
             raise ModelError(f"the fast tokenizer differs from sentencepiece on {text[:80]!r}")
+    # A server that takes only text reads BOS nowhere else: not in the text, where it would be letters.
+    fast.post_processor = processors.TemplateProcessing(single=f"{BOS} $A", special_tokens=[(BOS, slow.bos_id())])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=fast,
         unk_token=_special(UNK),

@@ -123,7 +123,8 @@ class OpenAiEngine:
             counts[form] = reply.prompt_tokens
         raise ModelError(
             f"{self.server.setting}={self.server.url}: a prompt of {len(ids)} tokens in training has others there "
-            f"({counts or 'it is refused'}); serve it with the tokenizer of model=, or where token ids are taken (vLLM)"
+            f"({counts or 'it is refused'}); serve it with the tokenizer of model=, which must put BOS before a text "
+            "by itself, or where token ids are taken (vLLM)"
         )
 
     def _send(self, ids: list[int], form: _Form | None, max_tokens: int, grammar: str | None) -> Reply:

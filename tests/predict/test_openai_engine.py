@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer
-from tokenizers.processors import TemplateProcessing
 
 from knowcoder import cli, jsonl
 from knowcoder.codec.model_card import ModelCard
@@ -35,9 +33,6 @@ def model(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("served") / "model"
     shutil.copytree(model_dir, folder)
     (folder / "chat_template.jinja").write_text(TEMPLATE)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
-    tokenizer.save(str(folder / "tokenizer.json"))  # it puts BOS before a text by itself, as published ones do
     ModelCard().save(folder)
     return folder
 
