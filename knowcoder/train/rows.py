@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
 from datasets import load_from_disk
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ class PackedRows:
     Attributes:
         max_length: tokens of a padded row. pad_token_id: what fills it.
         lengths: tokens of each row. trained: trained tokens of each row. largest_id: the largest token id.
-        kinds: the kinds of samples that there are.
+        kinds: the kinds of samples that there are. sources: the corpora that they are of.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,11 +37,11 @@ class PackedRows:
         columns = [table.column(name).combine_chunks() for name in ("input_ids", "position_ids", "labels")]
         self._ends: NDArray[np.int64] = columns[0].offsets.to_numpy().astype(np.int64)
         self._ids, self._positions, labels = (column.values.to_numpy() for column in columns)
-        documents = table.column("kind").combine_chunks()
-        encoded = documents.values.dictionary_encode()
-        self.kinds: list[str] = encoded.dictionary.to_pylist()
-        self._kinds: NDArray[np.int32] = encoded.indices.to_numpy()
-        self._first_document: NDArray[np.int64] = documents.offsets.to_numpy().astype(np.int64)
+        self.kinds, self._kinds = _numbered(table, "kind")
+        self.sources, self._sources = _numbered(table, "source")
+        self._first_document: NDArray[np.int64] = (
+            table.column("kind").combine_chunks().offsets.to_numpy().astype(np.int64)
+        )
         # The first token of a document has nothing in its document to be predicted from.
         self._labels: NDArray[np.int32] = np.where(self._positions == 0, IGNORED, labels)
         self.lengths = np.diff(self._ends)
@@ -74,31 +75,51 @@ class PackedRows:
         """Return a padded micro-batch.
 
         `input_ids` and `position_ids` have shape [rows, max_length]; padding is one more document. `trained` holds the
-        places of the flattened hidden states that predict a trained token, `targets` those tokens, `kinds` the number
-        of each one's kind.
+        places of the flattened hidden states that predict a trained token, `targets` those tokens, `kinds` and
+        `sources` the numbers of each one's kind and corpus.
         """
-        shape = (len(indices), self.max_length)
-        ids = np.full(shape, self.pad_token_id, np.int64)
-        positions = np.tile(np.arange(self.max_length), (len(indices), 1))
-        trained, targets, kinds = [], [], []
-        for place, index in enumerate(indices):
+        return self._batch(indices, padded=True)
+
+    def flat_batch(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Return the same micro-batch without padding: its rows one behind the other, [1, tokens].
+
+        For attention that goes document by document, which has no use for rows.
+        """
+        flat = self._batch(indices, padded=False)
+        return flat | {name: flat[name][None] for name in ("input_ids", "position_ids")}
+
+    def _batch(self, indices: Sequence[int], padded: bool) -> dict[str, torch.Tensor]:
+        lengths = [self.max_length if padded else int(self.lengths[index]) for index in indices]
+        starts = np.cumsum([0, *lengths])
+        ids = np.full(starts[-1], self.pad_token_id, np.int64)
+        positions = np.empty(starts[-1], np.int64)
+        trained, targets, kinds, sources = [], [], [], []
+        for start, end, index in zip(starts, starts[1:], indices, strict=False):
             row_ids, row_positions, labels = self.row(index)
-            length = len(row_ids)
-            ids[place, :length] = row_ids
-            positions[place, :length] = row_positions
-            positions[place, length:] = np.arange(self.max_length - length)
+            filled = start + len(row_ids)
+            ids[start:filled] = row_ids
+            positions[start:filled] = row_positions
+            positions[filled:end] = np.arange(end - filled)
             predicted = np.flatnonzero(labels != IGNORED)
-            trained.append(place * self.max_length + predicted - 1)
+            trained.append(start + predicted - 1)
             targets.append(labels[predicted])
-            document = np.cumsum(row_positions == 0)[predicted] - 1
-            kinds.append(self._kinds[self._first_document[index] + document])
-        return {
-            "input_ids": torch.from_numpy(ids),
-            "position_ids": torch.from_numpy(positions),
-            "trained": torch.from_numpy(np.concatenate(trained).astype(np.int64)),
-            "targets": torch.from_numpy(np.concatenate(targets).astype(np.int64)),
-            "kinds": torch.from_numpy(np.concatenate(kinds).astype(np.int64)),
-        }
+            documents = self._first_document[index] + np.cumsum(row_positions == 0)[predicted] - 1
+            kinds.append(self._kinds[documents])
+            sources.append(self._sources[documents])
+        shape = (len(indices), self.max_length) if padded else (-1,)
+        whole = {"input_ids": ids.reshape(shape), "position_ids": positions.reshape(shape)}
+        parts = {"trained": trained, "targets": targets, "kinds": kinds, "sources": sources}
+        arrays = whole | {name: np.concatenate(part).astype(np.int64) for name, part in parts.items()}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _numbered(table: pa.Table, name: str) -> tuple[list[str], NDArray[np.int32]]:
+    """Return the values of a column of lists with one value per document, and their numbers document by document."""
+    if name not in table.column_names:  # rows that were packed before there was such a column
+        kinds = table.column("kind").combine_chunks()
+        return [""], np.zeros(len(kinds.values), np.int32)
+    encoded = table.column(name).combine_chunks().values.dictionary_encode()
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
 
 
 class StepBatches:
