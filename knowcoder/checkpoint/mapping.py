@@ -45,14 +45,6 @@ class PieceMap:
         """Count the parameters of every piece; a tied head has none of its own."""
         return [sum(math.prod(shape) for shape in shapes.values()) for shapes in self.shapes]
 
-    def costs(self) -> list[int]:
-        """Count the parameters that every token is multiplied with, by piece: what stages are balanced by.
-
-        An embedding is looked up, which costs nothing; a tied head costs what its own weight would.
-        """
-        embedding, *layers, head = self.sizes()
-        return [0, *layers, embedding if self.tied else head]
-
     def hf_name(self, piece: int, name: str) -> str:
         """Return the Hugging Face name of tensor `name` of piece number `piece`."""
         return f"{self.modules[piece]}.{name}"

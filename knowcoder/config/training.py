@@ -18,9 +18,25 @@ class ParallelConfig:
     """How the work is spread over processes."""
 
     pp: int = key(1, "pipeline stages: the layers are cut into so many parts", unit="stages", least=1)
+    split: str = key(
+        "parameters",
+        "how the layers are divided over the stages: parameters (embedding and head included), time (measured at the "
+        "start), or layers of each stage, such as [2,3]",
+    )
     processes: int = key(
         0, "processes on this machine; 0 takes one per GPU, or pp where there is none", unit="processes"
     )
+
+
+@dataclass
+class ClusterConfig:
+    """The machines that a run is for: what `plan` reckons with, and against what the use of a GPU is measured."""
+
+    nodes: int = key(1, "machines", unit="machines", least=1)
+    gpus: int = key(0, "GPUs of each machine; 0 counts those that are here", unit="GPUs")
+    memory: float = key(0.0, "memory of a GPU; 0 asks the one that is here", unit="GiB")
+    peak: float = key(0.0, "its arithmetic at `precision`; 0 looks the GPU that is here up in a table", unit="TFLOP/s")
+    utilisation: float = key(0.4, "share of the peak that a stage is taken to reach while it works")
 
 
 @dataclass
@@ -58,6 +74,7 @@ class TrainConfig(LongConfig):
     save_every: int = key(500, "steps between checkpoints; one is always written at the end", unit="steps", least=1)
     keep_last: int = key(2, "checkpoints kept", unit="checkpoints", least=1)
     log_every: int = key(10, "steps between lines of metrics.jsonl", unit="steps", least=1)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig, metadata={"help": "see below"})
     log_to: list[str] = key(
         [], "further records; wandb stays offline unless logged in", choices=("tensorboard", "wandb")
     )
@@ -99,3 +116,5 @@ class SftConfig(TrainConfig):
 @dataclass
 class PlanConfig:
     of: str = key(MISSING, "verb to plan; its own keys follow", choices=("pretrain", "sft"))
+    max_length: int = key(2048, "tokens of a row, where no data= is given", unit="tokens", least=1)
+    rows: int = key(0, "rows, where no data= is given; 0 leaves epochs unsaid", unit="rows")

@@ -25,11 +25,6 @@ def pipeline_config(config: PretrainConfig, accumulation: int, load_universal: b
         "gradient_clipping": config.clip,
         "zero_optimization": {"stage": 1, "reduce_bucket_size": _BUCKET, "allgather_bucket_size": _BUCKET},
         "zero_allow_untested_optimizer": True,
-        "pipeline": {
-            # Reentrant checkpointing would cut the embedding off, since its integer inputs need no gradient.
-            "use_reentrant": False,
-            "activation_checkpoint_interval": config.activation_checkpointing,
-        },
         "checkpoint": {"load_universal": load_universal},
         "steps_per_print": 1 << 62,
     }

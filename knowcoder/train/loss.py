@@ -1,26 +1,44 @@
-"""The loss of both phases: a sum over trained tokens, to be divided by how many the whole step has."""
+"""The loss of both phases: of every trained token, to be divided by how many the whole step has."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.distributed as dist
 from torch.nn.functional import cross_entropy
+from torch.utils.checkpoint import checkpoint
+
+#: Logits that stand in memory at a time, in fp32 128 MB: a head is as fast on so many tokens as on all.
+LOGITS_AT_ONCE = 1 << 25
 
 
-def token_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Return the sum of the cross entropies in fp32, differentiable also where there is no token at all.
+def chunked_losses(
+    logits_of: Callable[[torch.Tensor], torch.Tensor], hidden: torch.Tensor, targets: torch.Tensor, vocabulary: int
+) -> torch.Tensor:
+    """Return the cross entropy of every token in fp32, without the logits of all of them at once.
+
+    Where they need more than one chunk, each chunk's logits are dropped and made anew in the backward pass. The result
+    is differentiable also where there is no token at all.
 
     Args:
-        logits: [tokens, vocabulary], of the positions that predict a trained token only.
+        logits_of: from hidden states [tokens, width] to logits [tokens, vocabulary].
+        hidden: [tokens, width], of the positions that predict a trained token only.
         targets: [tokens], those tokens.
     """
-    return token_losses(logits, targets).sum()
+    size = max(1, LOGITS_AT_ONCE // vocabulary)
+    if len(targets) <= size:
+        return token_losses(logits_of(hidden), targets)
+
+    def losses(part: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        return token_losses(logits_of(part), wanted)
+
+    chunks = zip(hidden.split(size), targets.split(size), strict=True)
+    return torch.cat([checkpoint(losses, *chunk, use_reentrant=False, preserve_rng_state=False) for chunk in chunks])
 
 
 def token_losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Return the cross entropy of every token in fp32; arguments as of `token_loss`."""
+    """Return the cross entropy of every token in fp32, of logits [tokens, vocabulary] and targets [tokens]."""
     return cross_entropy(logits.float(), targets, reduction="none")
 
 

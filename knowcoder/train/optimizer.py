@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -42,42 +43,59 @@ class MuonWithAdamW(torch.optim.Optimizer):
         self.param_groups = [group for part in self.parts for group in part.param_groups]
 
 
+@dataclass(frozen=True)
+class SortedParameters:
+    """The trainable parameters of a model: which optimizer they are for, and whether weight decay falls on them."""
+
+    muon: list[nn.Parameter]
+    decayed: list[nn.Parameter]
+    rest: list[nn.Parameter]
+
+
+def sort_parameters(model: nn.Module, outer: Iterable[nn.Module | None], muon: bool) -> SortedParameters:
+    """Sort the trainable parameters of `model`: weight decay falls on matrices only.
+
+    Args:
+        outer: the modules that are no layers, such as embedding and head: their matrices are not for Muon.
+        muon: whether Muon takes the matrices of the layers.
+    """
+    not_layers = {id(parameter) for module in outer if module is not None for parameter in module.parameters()}
+    found = SortedParameters([], [], [])
+    for parameter in model.parameters():
+        if not parameter.requires_grad:
+            continue
+        if muon and parameter.ndim == 2 and id(parameter) not in not_layers:
+            found.muon.append(parameter)
+        else:
+            (found.decayed if _dimensions(parameter) >= 2 else found.rest).append(parameter)
+    return found
+
+
 def build_optimizer(model: nn.Module, config: TrainConfig, fused: bool = True) -> torch.optim.Optimizer:
     """Return the optimizer that `config` names, over the trainable parameters of `model`.
 
-    Weight decay falls on matrices only. Muon takes the matrices of the layers at `matrix_learning_rate`; embeddings,
-    head, norms and biases go to AdamW at `learning_rate`.
+    Muon takes the matrices of the layers at `matrix_learning_rate`; all else goes to AdamW at `learning_rate`.
 
     Args:
         fused: one kernel for all parameters; not for parameters that DeepSpeed has cut up.
     """
-    trainable = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    matrices: list[nn.Parameter] = []
-    if config.optimizer == "muon":
-        outer = _embeddings_and_head(model)
-        matrices = [p for _, p in trainable if p.ndim == 2 and id(p) not in outer]
-    taken = {id(p) for p in matrices}
-    rest = [p for _, p in trainable if id(p) not in taken]
+    outer = (model.get_input_embeddings(), model.get_output_embeddings())
+    found = sort_parameters(model, outer, config.optimizer == "muon")
     adamw = torch.optim.AdamW(
         [
-            {"params": [p for p in rest if _dimensions(p) >= 2], "weight_decay": config.weight_decay},
-            {"params": [p for p in rest if _dimensions(p) < 2], "weight_decay": 0.0},
+            {"params": found.decayed, "weight_decay": config.weight_decay},
+            {"params": found.rest, "weight_decay": 0.0},
         ],
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),
         fused=fused,
     )
-    if not matrices:
+    if not found.muon:
         adamw.param_groups[:] = [group for group in adamw.param_groups if group["params"]]
         return adamw
     return MuonWithAdamW(
-        torch.optim.Muon(matrices, lr=config.matrix_learning_rate, weight_decay=config.weight_decay), adamw
+        torch.optim.Muon(found.muon, lr=config.matrix_learning_rate, weight_decay=config.weight_decay), adamw
     )
-
-
-def _embeddings_and_head(model: nn.Module) -> set[int]:
-    modules: Iterable[nn.Module | None] = (model.get_input_embeddings(), model.get_output_embeddings())
-    return {id(parameter) for module in modules if module is not None for parameter in module.parameters()}
 
 
 def _dimensions(parameter: nn.Parameter) -> int:

@@ -22,7 +22,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPast
 from knowcoder.checkpoint.mapping import PieceMap, meta_model, piece_map
 from knowcoder.errors import ModelError
 from knowcoder.train.attention import use_packed_attention
-from knowcoder.train.loss import token_loss
+from knowcoder.train.loss import chunked_losses
 
 Message = tuple[torch.Tensor, torch.Tensor]
 #: Places of the flattened hidden states that predict a trained token, those tokens, and the factor that makes the
@@ -62,7 +62,8 @@ class Skeleton:
 
     def __init__(self, config: PreTrainedConfig, device: str | torch.device = "cpu") -> None:
         self.causal = meta_model(config)
-        if torch.device(device).type == "cpu":
+        self.device = torch.device(device)
+        if self.device.type == "cpu":
             use_packed_attention(self.causal)
         self.map: PieceMap = piece_map(self.causal)
         self.modules = [self.causal.get_submodule(name) for name in self.map.modules]
@@ -73,7 +74,7 @@ class Skeleton:
         backbone.layers = nn.ModuleList(self._recorders)
         setattr(self.causal, self.causal.base_model_prefix, _GivenBackbone())
         # Kept off the pipeline module: casting that to bf16 would cast the rotary frequencies too.
-        self._backbone = self._materialized(backbone).to(device)
+        self._backbone = self._materialized(backbone).to(self.device)
         self._positions: torch.Tensor | None = None
         self._settings: list[dict[str, Any]] = []
 
@@ -184,7 +185,9 @@ class HeadLoss:
         """Return this micro-batch's part of the loss."""
         places, targets, factor = self._labels.popleft()
         chosen = message[0].flatten(0, 1)[places]
-        return token_loss(self._skeleton.logits(head, chosen), targets) * factor
+        vocabulary = self._skeleton.causal.config.vocab_size
+        losses = chunked_losses(lambda part: self._skeleton.logits(head, part), chosen, targets, vocabulary)
+        return losses.sum() * factor
 
     def tied(self, embedding: nn.Module, message: Message) -> torch.Tensor:
         """Return the same where the head's weight is that of the embedding piece."""
@@ -238,14 +241,16 @@ def check_pieces(config: PreTrainedConfig) -> float:
         message: Message = (ids, positions)
         for piece in body:
             piece.load_state_dict(whole.get_submodule(skeleton.map.modules[piece.piece]).state_dict())
-            message = piece(message)
+            # Positions that it has not seen make every layer ask the backbone anew, as the first one of a stage does.
+            message = piece((message[0], positions.clone()))
         head = whole.get_output_embeddings()
         found = skeleton.logits(head, message[0].flatten(0, 1)).view_as(expected)
     difference = ((found - expected).abs().max() / expected.abs().max()).item()
     if not difference < _TOLERANCE:
         raise ModelError(
             f"model type {config.model_type}: its layers give another result in pieces than as a whole (logits differ "
-            f"by {difference:.1e} on a small random copy), so it cannot be trained under the pipeline; use sft instead"
+            f"by {difference:.1e} on a small random copy), so it cannot be trained under the pipeline; use sft with "
+            "tuning=full instead"
         )
     return difference
 
@@ -258,6 +263,8 @@ def small_copy(config: PreTrainedConfig) -> PreTrainedConfig:
     small.num_hidden_layers = min(config.num_hidden_layers, depth)
     if kinds:
         small.layer_types = kinds[: small.num_hidden_layers]
+    if getattr(config, "sliding_window", None):
+        small.sliding_window = 5  # shorter than the rows that it is tried on
     small.vocab_size = min(config.vocab_size, 128)
     for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
         setattr(small, name, None)

@@ -12,6 +12,7 @@ from knowcoder.errors import KnowcoderError
 from knowcoder.train.launch import processes, stages_of
 from knowcoder.train.order import accumulation
 from knowcoder.train.rows import PackedRows
+from knowcoder.train.split import PARAMETERS, TIME, held, stage_bounds
 
 _WEIGHT_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 _GRADIENT_BYTES = {"fp32": 4, "bf16": 2 + 4, "fp16": 2}  # bf16 adds micro-batches up in fp32
@@ -36,8 +37,12 @@ def plan(config: PretrainConfig | SftConfig) -> str:
     except KnowcoderError as error:
         mistakes.append(str(error))
         micro_batches = max(1, config.global_batch // (config.micro_batch * data_parallel))
-    if stages > mapping.num_layers:
-        mistakes.append(f"parallel.pp={stages}: the model has only {mapping.num_layers} layers to cut")
+    split = config.parallel.split if config.parallel.split != TIME else PARAMETERS  # time is measured by the run
+    try:
+        bounds = stage_bounds(mapping, stages, split)
+    except KnowcoderError as error:
+        mistakes.append(str(error))
+        bounds = stage_bounds(mapping, min(stages, mapping.num_layers), PARAMETERS)
     mistakes += rows.misfits(model)
     if micro_batches < stages:
         mistakes.append(
@@ -46,7 +51,7 @@ def plan(config: PretrainConfig | SftConfig) -> str:
     lines = [
         f"processes      {count} on this machine: {stages} stages x {data_parallel} data-parallel",
         f"parameters     {sum(mapping.sizes()):,}",
-        *_stages(mapping, min(stages, mapping.num_layers), config, data_parallel),
+        *_stages(mapping, bounds, config, data_parallel),
         f"step           {config.global_batch} rows = {data_parallel} ranks x {micro_batches} micro-batches x "
         f"{config.micro_batch} rows; {config.global_batch * rows.max_length:,} places for tokens",
         f"data           {len(rows):,} rows of {rows.max_length}, {int(rows.lengths.sum()):,} tokens, "
@@ -58,26 +63,18 @@ def plan(config: PretrainConfig | SftConfig) -> str:
     return "\n".join(lines)
 
 
-def _stages(mapping: PieceMap, stages: int, config: PretrainConfig | SftConfig, data_parallel: int) -> list[str]:
+def _stages(mapping: PieceMap, bounds: list[int], config: PretrainConfig | SftConfig, data_parallel: int) -> list[str]:
     """Return a line per stage: its pieces, parameters and memory without activations."""
-    sizes = mapping.sizes()
-    if mapping.tied:
-        sizes[-1] = sizes[0]  # the last stage has a copy of the embedding
+    sizes = held(mapping)
+    if mapping.tied and len(bounds) == 2:
+        sizes[-1] = 0  # one stage has both ends
     lines = []
     per_parameter = _WEIGHT_BYTES[config.precision] + _GRADIENT_BYTES[config.precision]
-    for stage, (start, stop) in enumerate(_cuts(mapping.costs(), stages)):
-        held = sum(sizes[start:stop]) - (sizes[0] if mapping.tied and stages == 1 else 0)
-        memory = held * (per_parameter + _OPTIMIZER_BYTES / data_parallel)
+    for stage, (start, stop) in enumerate(pairwise(bounds)):
+        parameters = sum(sizes[start:stop])
+        memory = parameters * (per_parameter + _OPTIMIZER_BYTES / data_parallel)
         lines.append(
-            f"stage {stage}        pieces {start} to {stop - 1}, {held:,} parameters, about {memory / 1e9:.2f} GB each "
-            "without activations"
+            f"stage {stage}        pieces {start} to {stop - 1}, {parameters:,} parameters, about {memory / 1e9:.2f} "
+            "GB each without activations"
         )
     return lines
-
-
-def _cuts(costs: list[int], stages: int) -> list[tuple[int, int]]:
-    """Return first and last-plus-one piece of each stage, as the pipeline module cuts them."""
-    from deepspeed.runtime.utils import partition_balanced
-
-    bounds = partition_balanced(weights=costs, num_parts=stages)
-    return list(pairwise(bounds))

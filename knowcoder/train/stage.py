@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
+from knowcoder import jsonl
 from knowcoder.checkpoint.convert import model_root, weights_of
-from knowcoder.checkpoint.mapping import read_config
+from knowcoder.checkpoint.mapping import DTYPES, read_config
 from knowcoder.config import PretrainConfig
-from knowcoder.errors import ConfigError
+from knowcoder.train.measure import seconds_of_pieces
+from knowcoder.train.optimizer import sort_parameters
+from knowcoder.train.order import rows_for_step
 from knowcoder.train.pipeline import HeadLoss, HeadPiece, LayerPiece, Piece, Skeleton, body_types, check_pieces
 from knowcoder.train.process_group import quiet
+from knowcoder.train.rows import PackedRows
+from knowcoder.train.split import TIME, layers_of, stage_bounds
 from knowcoder.train.zero_muon import ZeroMuon
 
+#: The cut that was measured, in the run's folder, so that a resumed run has the same one.
+SPLIT = "split.json"
 _TIED = "embedding"
 
 
@@ -28,24 +38,27 @@ def build_pipeline(source: Path, config: PretrainConfig) -> tuple[Any, HeadLoss]
         source: a Hugging Face model folder or a pipeline checkpoint.
 
     Raises:
-        ModelError: the architecture cannot be cut, or the weights do not fit it. ConfigError: more stages than layers.
+        ModelError: the architecture cannot be cut, or the weights do not fit it. ConfigError: the layers cannot be
+        divided over the stages as `config` says.
     """
     from deepspeed.pipe import LayerSpec, PipelineModule, TiedLayerSpec
 
     class Stages(PipelineModule):
-        """Cut by what its pieces cost per token; DeepSpeed would build every piece to count its parameters."""
+        """Cut as we say; DeepSpeed would build every piece to count its parameters."""
 
-        def _count_layer_params(self) -> list[int]:
-            return skeleton.map.costs()
+        def _partition_layers(self, method: str = "") -> None:
+            self.parts = bounds
+            self._set_bounds(bounds[self.stage_id], bounds[self.stage_id + 1])
+
+        def forward(self, message: Any) -> Any:
+            """Run the pieces of this stage; its layers are recomputed in runs of as many as `config` says."""
+            return run_pieces(self.forward_funcs, message, config.activation_checkpointing)
 
     model_config = read_config(model_root(source))
     check_pieces(model_config)
     device = f"cuda:{os.environ['LOCAL_RANK']}" if torch.cuda.is_available() else "cpu"
     skeleton = Skeleton(model_config, device)
-    if config.parallel.pp > skeleton.map.num_layers:
-        raise ConfigError(
-            f"parallel.pp={config.parallel.pp}: the model has only {skeleton.map.num_layers} layers to cut"
-        )
+    bounds = _bounds(skeleton, config)
     loss = HeadLoss(skeleton)
     kinds = body_types(skeleton.map)
     specs: list[Any] = [LayerSpec(kind, skeleton, number) for number, kind in enumerate(kinds)]
@@ -54,12 +67,7 @@ def build_pipeline(source: Path, config: PretrainConfig) -> tuple[Any, HeadLoss]
         tie = partial(TiedLayerSpec, _TIED, kinds[0], skeleton, 0, tied_weight_attr="inner.weight")
         specs[0], specs[-1] = tie(), tie(forward_fn=loss.tied)
     with quiet(), torch.no_grad():  # it sends tied weights around, which is nothing to differentiate
-        module: Any = Stages(
-            specs,
-            num_stages=config.parallel.pp,
-            partition_method="parameters",
-            checkpointable_layers=[LayerPiece.__name__],
-        )
+        module: Any = Stages(specs, num_stages=config.parallel.pp)
     weights = weights_of(source, skeleton.map)
     for piece in module.modules():
         if isinstance(piece, Piece):
@@ -67,22 +75,60 @@ def build_pipeline(source: Path, config: PretrainConfig) -> tuple[Any, HeadLoss]
     return module, loss
 
 
+def run_pieces(pieces: list[Any], message: Any, interval: int) -> Any:
+    """Pass a message through pieces.
+
+    Args:
+        interval: so many layers at a time keep only what goes into them, and are run again in the backward pass; 0
+            keeps everything.
+    """
+    for is_layer, group in groupby(pieces, lambda piece: isinstance(piece, LayerPiece)):
+        run = list(group)
+        if not (is_layer and interval):
+            message = _through(run, *message)
+            continue
+        for start in range(0, len(run), interval):
+            message = checkpoint(partial(_through, run[start : start + interval]), *message, use_reentrant=False)
+    return message
+
+
+def _through(pieces: list[Any], *parts: torch.Tensor) -> Any:
+    message: Any = parts
+    for piece in pieces:
+        message = piece(message)
+    return message
+
+
+def _bounds(skeleton: Skeleton, config: PretrainConfig) -> list[int]:
+    """Return the first piece of every stage; a cut by time is measured by one rank, and kept for when it resumes."""
+    stages, split = config.parallel.pp, config.parallel.split
+    if split != TIME or stages == 1:
+        return stage_bounds(skeleton.map, stages, split if stages > 1 else "parameters")
+    found: list[list[int]] = [[]]
+    if dist.get_rank() == 0:
+        kept = Path(config.output) / SPLIT
+        layers: list[int] = jsonl.read_json(kept, list[int]) if kept.is_file() else []
+        if len(layers) == stages:
+            found = [stage_bounds(skeleton.map, stages, str(layers))]
+        else:
+            rows = PackedRows(Path(config.data))
+            batch = rows.batch(rows_for_step(len(rows), config.global_batch, config.seed, 0)[: config.micro_batch])
+            seconds = seconds_of_pieces(skeleton, batch, DTYPES[config.precision])
+            found = [stage_bounds(skeleton.map, stages, TIME, seconds)]
+            jsonl.write_json(kept, layers_of(found[0]))
+    dist.broadcast_object_list(found, src=0)
+    return found[0]
+
+
 def build_optimizer(module: nn.Module, config: PretrainConfig) -> torch.optim.Optimizer:
-    """Return the optimizer that `config` names over this rank's parameters; weight decay falls on matrices only."""
-    groups: dict[str, list[nn.Parameter]] = {"muon": [], "matrices": [], "rest": []}
-    muon = (
-        {id(p) for m in module.modules() if isinstance(m, LayerPiece) for p in m.parameters() if p.ndim == 2}
-        if config.optimizer == "muon"
-        else set()
-    )
-    for parameter in module.parameters():
-        kind = "muon" if id(parameter) in muon else "matrices" if parameter.ndim >= 2 else "rest"
-        groups[kind].append(parameter)
-    settings = {
-        "muon": {"lr": config.matrix_learning_rate, "weight_decay": config.weight_decay, "muon": True},
-        "matrices": {"lr": config.learning_rate, "weight_decay": config.weight_decay},
-        "rest": {"lr": config.learning_rate, "weight_decay": 0.0},
-    }
-    filled = [{"params": parameters, **settings[kind]} for kind, parameters in groups.items() if parameters]
+    """Return the optimizer that `config` names over this rank's parameters, as ZeRO-1 can cut it."""
+    outer = [piece for piece in module.modules() if isinstance(piece, Piece) and not isinstance(piece, LayerPiece)]
+    found = sort_parameters(module, outer, config.optimizer == "muon")
+    groups: list[dict[str, Any]] = [
+        {"params": found.muon, "lr": config.matrix_learning_rate, "weight_decay": config.weight_decay, "muon": True},
+        {"params": found.decayed, "lr": config.learning_rate, "weight_decay": config.weight_decay},
+        {"params": found.rest, "lr": config.learning_rate, "weight_decay": 0.0},
+    ]
+    filled = [group for group in groups if group["params"]]
     betas = (config.beta1, config.beta2)
     return ZeroMuon(filled, betas) if config.optimizer == "muon" else torch.optim.AdamW(filled, betas=betas)
