@@ -8,7 +8,8 @@ is one file of a pipeline checkpoint; inside it a tensor is named as its module 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,11 +31,13 @@ class PieceMap:
         modules: path in the Hugging Face model of each piece's module, in order of the pipeline.
         shapes: per piece, its tensors by their names inside the piece.
         tied: the head is the embedding.
+        computed: patterns of names that older files hold and the architecture computes, such as rotary frequencies.
     """
 
     modules: tuple[str, ...]
     shapes: tuple[dict[str, Shape], ...]
     tied: bool
+    computed: tuple[str, ...] = ()
 
     @property
     def num_layers(self) -> int:
@@ -53,25 +56,27 @@ class PieceMap:
         """Return, for every Hugging Face name, the piece and the name inside it."""
         return {self.hf_name(piece, name): (piece, name) for piece, names in enumerate(self.shapes) for name in names}
 
-    def check(self, piece: int, found: dict[str, Shape], where: str) -> None:
-        """Check that the tensors `found` are those of a piece.
-
-        Raises:
-            ModelError: a tensor is missing, surplus or of another shape; names file (`where`) and tensor.
-        """
-        check_shapes(self.shapes[piece], found, where)
+    def is_computed(self, name: str) -> bool:
+        """Say whether a tensor in a file is none of the weights, but something that the architecture computes."""
+        return any(re.search(pattern, name) for pattern in self.computed)
 
 
-def check_shapes(wanted: dict[str, Shape], found: dict[str, Shape], where: str) -> None:
-    """Raise ModelError at the first tensor that is missing, surplus or of another shape."""
+def check_shapes(wanted: dict[str, Shape], found: Mapping[str, torch.Tensor], where: Callable[[str], Path]) -> None:
+    """Compare tensors by name with the shapes that they should have; `where` says in which file a tensor stands.
+
+    Raises:
+        ModelError: a tensor is missing, surplus or of another shape; names file and tensor.
+    """
     for name in sorted(wanted.keys() | found.keys()):
         if name not in found:
-            raise ModelError(f"{where}: tensor {name} with shape {list(wanted[name])} is missing")
+            raise ModelError(f"{where(name)}: tensor {name} with shape {list(wanted[name])} is missing")
         if name not in wanted:
-            raise ModelError(f"{where}: tensor {name} is not one of this architecture; check the config.json beside it")
-        if found[name] != wanted[name]:
             raise ModelError(
-                f"{where}: tensor {name} has shape {list(found[name])}, the configuration says {list(wanted[name])}"
+                f"{where(name)}: tensor {name} is not one of this architecture; check the config.json beside it"
+            )
+        if (shape := tuple(found[name].shape)) != wanted[name]:
+            raise ModelError(
+                f"{where(name)}: tensor {name} has shape {list(shape)}, the configuration says {list(wanted[name])}"
             )
 
 
@@ -89,19 +94,24 @@ def read_config(folder: Path) -> PreTrainedConfig:
         ) from error
 
 
-def load_model(folder: str | Path, dtype: torch.dtype) -> PreTrainedModel:
+def load_model(folder: str | Path, dtype: torch.dtype, **options: object) -> PreTrainedModel:
     """Load a causal language model, whole: transformers would fill what is missing with random numbers.
+
+    Args:
+        options: more for `from_pretrained`.
 
     Raises:
         ModelError: it cannot be read, or a tensor is missing.
     """
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype, output_loading_info=True)
+        model, info = AutoModelForCausalLM.from_pretrained(
+            str(folder), dtype=dtype, output_loading_info=True, **options
+        )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"model={folder}: no causal language model loads from here: {reason}") from error
     if missing := info["missing_keys"]:
-        raise ModelError(f"model={folder}: its weights lack {_few(missing)}; copy or convert it again")
+        raise ModelError(f"model={folder}: its weights lack {few(missing)}; copy or convert it again")
     return model
 
 
@@ -145,7 +155,7 @@ def piece_map(model: PreTrainedModel) -> PieceMap:
     shapes = [{name: tuple(t.shape) for name, t in model.get_submodule(m).state_dict().items()} for m in modules]
     if tied:
         shapes[-1] = {}
-    mapping = PieceMap(modules, tuple(shapes), tied)
+    mapping = PieceMap(modules, tuple(shapes), tied, _computed(model))
     _refuse_rest(model, mapping, kind)
     return mapping
 
@@ -155,14 +165,20 @@ def _head_name(model: PreTrainedModel) -> str:
     return next(name for name, module in model.named_modules() if module is head)
 
 
+def _computed(model: PreTrainedModel) -> tuple[str, ...]:
+    own = {pattern for part in (model, model.base_model) for pattern in part._keys_to_ignore_on_load_unexpected or ()}
+    return (r"rotary_emb\.inv_freq$", *sorted(own))
+
+
 def _refuse_rest(model: PreTrainedModel, mapping: PieceMap, kind: str) -> None:
     rest = set(model.state_dict()) - set(mapping.hf_names())
     if mapping.tied:
         rest -= {f"{mapping.modules[-1]}.{name}" for name in ("weight",)}
     if rest:
-        raise ModelError(f"model type {kind}: {_few(rest)} belong to no piece of a pipeline, so it cannot be cut")
+        raise ModelError(f"model type {kind}: {few(rest)} belong to no piece of a pipeline, so it cannot be cut")
 
 
-def _few(names: Iterable[str]) -> str:
+def few(names: Iterable[str]) -> str:
+    """Return the first names of many, for a message."""
     ordered = sorted(names)
     return ", ".join(ordered[:3]) + (f" and {len(ordered) - 3} more" if len(ordered) > 3 else "")

@@ -89,11 +89,21 @@ class PretrainConfig(TrainConfig):
 
 @dataclass
 class SftConfig(TrainConfig):
-    tuning: str = key("lora", "what is trained", choices=("full", "lora"))
+    tuning: str = key(
+        "lora",
+        "what is trained: all weights, or an adapter; dora trains its lengths apart, qlora keeps the base in 4 bits",
+        choices=("full", "lora", "dora", "qlora"),
+    )
+    adapter: str = key(
+        "", "go on with this adapter of model; its rank, alpha and dropout stand", foreign=True, kinds=("adapter",)
+    )
     lora: LoraConfig = field(default_factory=LoraConfig, metadata={"help": "see below"})
     deepspeed: str = key(
-        "none", "how optimizer states, gradients and weights are sharded", choices=("none", "zero1", "zero2", "zero3")
+        "none",
+        "what is sharded over the processes: nothing, optimizer states, gradients too, weights too",
+        choices=("none", "zero0", "zero1", "zero2", "zero3"),
     )
+    offload: bool = key(False, "zero1 to 3: keep optimizer states, and under zero3 weights, in main memory")
     parallel: ParallelConfig = _parallel(pp=1, processes=0)
     gradient_checkpointing: bool = key(False, "recompute activations in the backward pass")
     evaluate_every: int = key(

@@ -23,7 +23,7 @@ def pretrain(settings: config.PretrainConfig) -> None:
 
 def sft(settings: config.SftConfig) -> None:
     """Phase 2: instruction tuning."""
-    _train("sft", "adapter" if settings.tuning == "lora" else "model", settings)
+    _train("sft", "model" if settings.tuning == "full" else "adapter", settings)
 
 
 def _train(verb: str, kind: str, settings: config.PretrainConfig | config.SftConfig) -> None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from safetensors import safe_open
 from transformers import PreTrainedModel
 
 from knowcoder import config as keys
 from knowcoder import jsonl
-from knowcoder.errors import ModelError
+from knowcoder.errors import ConfigError, ModelError
 
 BASE = "base_model.json"
 WEIGHTS = "adapter_model.safetensors"
 _SAMPLED = 4096
 
 
-def add_adapter(model: PreTrainedModel, settings: keys.LoraConfig) -> PeftModel:
+def add_adapter(model: PreTrainedModel, settings: keys.LoraConfig, dora: bool = False) -> PeftModel:
     """Return `model` frozen, with a trainable adapter on every linear layer but the head (paper, section 4)."""
     config = LoraConfig(
         r=settings.rank,
@@ -27,20 +28,73 @@ def add_adapter(model: PreTrainedModel, settings: keys.LoraConfig) -> PeftModel:
         lora_dropout=settings.dropout,
         target_modules="all-linear",
         task_type="CAUSAL_LM",
+        use_dora=dora,
     )
     return get_peft_model(model, config)
 
 
-def check_adapter(folder: Path, model: PeftModel) -> None:
-    """Check that the adapter saved in `folder` is all of `model`'s: names, shapes, something in every tensor.
+def check_continued(adapter: Path, base: Path, tuning: str) -> None:
+    """Check that `tuning` can go on with a saved adapter on this base.
 
     Raises:
-        ModelError: a tensor is missing, unknown, of another shape, or a half of the adapter is all zero.
+        ConfigError: it is of another form. ModelError: it is no adapter, or the base is not its own.
+    """
+    config = adapter_config(adapter)
+    if not isinstance(config, LoraConfig):
+        # Soft prompts stand at the beginning of a row, where only its first document sees them.
+        raise ConfigError(f"adapter={adapter}: is of type {config.peft_type}, only LoRA adapters can be continued")
+    if config.use_dora != (tuning == "dora"):
+        made = "dora" if config.use_dora else "lora or qlora"
+        raise ConfigError(f"adapter={adapter} was made with tuning={made}; it cannot go on with tuning={tuning}")
+    check_base(adapter, base)
+
+
+def continue_adapter(model: PreTrainedModel, adapter: Path) -> PeftModel:
+    """Return `model` frozen, with a saved adapter that is trained further.
+
+    Raises:
+        ModelError: it does not fit the model.
+    """
+    return load_adapter(model, adapter, is_trainable=True)
+
+
+def adapter_config(adapter: Path) -> PeftConfig:
+    """Read `adapter_config.json`.
+
+    Raises:
+        ModelError: there is none that peft can read.
+    """
+    try:
+        return PeftConfig.from_pretrained(str(adapter))
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"adapter={adapter}: no adapter that peft can read: {_first_line(error)}") from error
+
+
+def load_adapter(model: PreTrainedModel, adapter: Path, **options: object) -> PeftModel:
+    """Put a saved adapter on its base; `options` as of `PeftModel.from_pretrained`.
+
+    Raises:
+        ModelError: it does not fit the model.
+    """
+    try:
+        return PeftModel.from_pretrained(model, str(adapter), **options)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ModelError(f"adapter={adapter} does not fit model={_path(model)}: {_first_line(error)}") from error
+
+
+def check_adapter(folder: Path, model: PeftModel, trained: bool = True) -> None:
+    """Check that the adapter saved in `folder` is all of `model`'s: names, shapes, something in every tensor.
+
+    Args:
+        trained: no half of it may be all zero; before the first update, every `lora_B` is.
+
+    Raises:
+        ModelError: a tensor is missing, unknown, empty, of another shape, not finite, or the adapter was not trained.
     """
     wanted = {
-        name.replace(".default", ""): tuple(getattr(parameter, "ds_shape", parameter.shape))
+        _saved_name(name): tuple(getattr(parameter, "ds_shape", parameter.shape))
         for name, parameter in model.named_parameters()
-        if "lora_" in name
+        if "lora_" in name or ".modules_to_save." in name
     }
     with safe_open(folder / WEIGHTS, framework="pt") as file:
         found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -55,32 +109,47 @@ def check_adapter(folder: Path, model: PeftModel) -> None:
             f"{folder / WEIGHTS}: {len(wrong)} of {len(wanted)} tensors are wrong; {name} should have shape "
             f"{wanted.get(name)}, has {found.get(name)}"
         )
-    empty = [half for half, norm in norms.items() if not 0 < norm < float("inf")]
+    least = -1.0 if not trained else 0.0
+    empty = [half for half, norm in norms.items() if not least < norm < float("inf")]
     if empty:
         raise ModelError(
             f"{folder / WEIGHTS}: {' and '.join(empty)} hold only zeros or no numbers: nothing was trained"
         )
 
 
+def _saved_name(name: str) -> str:
+    """Return what peft calls a parameter in its file."""
+    saved = name.replace(".modules_to_save.default", "").replace(".default", "")
+    return saved.removesuffix(".weight") if "lora_magnitude_vector" in saved else saved
+
+
 def base_fingerprint(folder: Path) -> str:
     """Return a hash of a model's weights: names, shapes and a sample of every tensor, whatever the files' cut.
 
     Raises:
-        ModelError: the folder has no safetensors weights.
+        ModelError: the folder has no weights.
     """
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise ModelError(f"{folder}: no *.safetensors weights in this folder")
     digests = {}
-    for path in files:
-        with safe_open(path, framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118
-                tensor = file.get_tensor(name).flatten()
-                # Stepping through the tensor reads some of every layer without reading all of a large model.
-                sample = tensor[:: max(1, tensor.numel() // _SAMPLED)].contiguous().view(torch.uint8)
-                head = f"{name} {file.get_slice(name).get_shape()} {tensor.dtype}".encode()
-                digests[name] = hashlib.sha256(head + sample.numpy().tobytes()).hexdigest()
+    for name, tensor in _tensors(folder):
+        # Stepping through the tensor reads some of every layer without reading all of a large model.
+        sample = tensor.flatten()[:: max(1, tensor.numel() // _SAMPLED)].contiguous().view(torch.uint8)
+        head = f"{name} {list(tensor.shape)} {tensor.dtype}".encode()
+        digests[name] = hashlib.sha256(head + sample.numpy().tobytes()).hexdigest()
     return hashlib.sha256("".join(digests[name] for name in sorted(digests)).encode()).hexdigest()
+
+
+def _tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the tensors of a model folder, read only where they are looked at."""
+    if files := sorted(folder.glob("*.safetensors")):
+        for path in files:
+            with safe_open(path, framework="pt") as file:
+                for name in file.keys():  # noqa: SIM118
+                    yield name, file.get_tensor(name)
+    elif files := sorted(folder.glob("pytorch_model*.bin")):
+        for path in files:
+            yield from torch.load(path, map_location="cpu", weights_only=True, mmap=True).items()
+    else:
+        raise ModelError(f"{folder}: no *.safetensors or pytorch_model*.bin weights in this folder")
 
 
 def write_base(adapter: Path, base: Path) -> None:
@@ -99,3 +168,11 @@ def check_base(adapter: Path, base: Path) -> None:
     record = jsonl.read_json(adapter / BASE, dict[str, str])
     if base_fingerprint(base) != record["fingerprint"]:
         raise ModelError(f"model={base} is not the base of adapter={adapter}, which was trained on {record['path']}")
+
+
+def _path(model: PreTrainedModel) -> str:
+    return str(getattr(model.config, "_name_or_path", ""))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
