@@ -33,6 +33,8 @@ _HASH_WHOLE_UP_TO = 1 << 30
 PASSING_KEYS = frozenset(
     {"output", "overwrite", "resume", "dry_run", "log_to", "log_every", "verify", "executor", "workers", "cluster"}
     | {"server.url", "server.concurrency", "server.retries"}
+    | {"parallel", "micro_batch", "activation_checkpointing", "eval_data", "eval_every"}
+    | {"save_every", "save_in_background", "keep_last", "keep_every"}
 )
 
 
@@ -204,9 +206,11 @@ def _making(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Dotted key -> value, for the keys that decide what is made."""
     found: dict[str, Any] = {}
     for key, value in config.items():
+        if prefix + key in PASSING_KEYS:
+            continue
         if isinstance(value, dict):
             found |= _making(value, f"{prefix}{key}.")
-        elif prefix + key not in PASSING_KEYS:
+        else:
             found[prefix + key] = value
     return found
 

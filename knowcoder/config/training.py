@@ -85,6 +85,19 @@ class TrainConfig(LongConfig):
 class PretrainConfig(TrainConfig):
     parallel: ParallelConfig = _parallel(pp=1, processes=0)
     activation_checkpointing: int = key(0, "recompute activations every so many layers; 0 keeps them", unit="layers")
+    keep_every: int = key(
+        0, "steps between checkpoints that are kept for good; 0 keeps the last keep_last alone", unit="steps"
+    )
+    save_in_background: bool = key(True, "go on training while a checkpoint is written, where memory holds a copy")
+    non_finite: str = key(
+        "stop", "what a step does whose loss or gradient is not a finite number", choices=("stop", "skip")
+    )
+    spike: float = key(
+        10.0, "a loss this many deviations above the median of the last ones is a spike; 0 looks for none"
+    )
+    on_spike: str = key("log", "what a step does whose loss is a spike", choices=("log", "skip", "stop"))
+    eval_data: str = key("", "packed data to measure the loss on", kinds=("packed",))
+    eval_every: int = key(0, "steps between measurements on eval_data; 0 measures at the end alone", unit="steps")
 
 
 @dataclass
