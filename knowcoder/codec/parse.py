@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 
 from knowcoder.codec.objects import AnswerTask, Objects, Offer, Taken, sorted_out
 from knowcoder.codec.scan import MAX_LENGTH, NAME, Call, Cut, Name, Problem, Refused, Scanner, Value
-from knowcoder.codec.strings import whole
+from knowcoder.codec.strings import out_of_string, whole
 from knowcoder.corpus.sentence import Annotations
 
 __all__ = ["Offer", "ParsedAnswer", "parse_answer"]
@@ -56,7 +56,11 @@ def parse_answer(text: str, schema: Offer | Collection[str], task: AnswerTask) -
     reader = _Reader(Objects(schema if isinstance(schema, Offer) else Offer(frozenset(schema)), task))
     if len(text) > MAX_LENGTH:
         reader.objects.problem("limit", f"more than {MAX_LENGTH:,} characters")
-    reader.read(whole(text[:MAX_LENGTH]))
+    answer = whole(text[:MAX_LENGTH])
+    inside = out_of_string(answer)
+    if inside is not None:
+        reader.objects.problem("punctuation", "an answer that is escaped as the inside of a string")
+    reader.read(answer if inside is None else inside)
     taken = reader.objects.taken
     return ParsedAnswer(sorted_out(taken.found), tuple(taken.problems), sorted_out(taken.not_offered))
 

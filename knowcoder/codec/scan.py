@@ -135,6 +135,7 @@ class Scanner:
     def __init__(self, text: str, position: int = 0) -> None:
         self.text, self.position = text, position
         self.problems: list[Problem] = []
+        self._in_braces = False
 
     def peek(self) -> str:
         """The next character that is neither blank nor comment; empty at the end."""
@@ -188,19 +189,23 @@ class Scanner:
 
     def _entries(self, depth: int) -> Iterator[Value]:
         """What stands between two commas of ``{...}``: an element, or the pairs of one key, each once it is whole."""
-        start = self.position
-        key = self._value(depth)
-        if not isinstance(key, str) or self.peek() != ":":
-            yield self._continued(start, key)
-            return
-        self.position += 1
-        following = self.peek()
-        if following in ("[", "{") and depth < MAX_DEPTH:
+        outside, self._in_braces = self._in_braces, True
+        try:
+            start = self.position
+            key = self._value(depth)
+            if not isinstance(key, str) or self.peek() != ":":
+                yield self._continued(start, key)
+                return
             self.position += 1
-            for value in self.elements(_CLOSED_BY[following], depth + 1):
-                yield Pair(key, value)
-        else:
-            yield Pair(key, self._element(depth + 1))
+            following = self.peek()
+            if following in ("[", "{") and depth < MAX_DEPTH:
+                self.position += 1
+                for value in self.elements(_CLOSED_BY[following], depth + 1):
+                    yield Pair(key, value)
+            else:
+                yield Pair(key, self._element(depth + 1))
+        finally:
+            self._in_braces = outside
 
     def skip_separators(self) -> None:
         """Go past blanks, commas, semicolons and stray closing brackets on the same line."""
@@ -351,7 +356,7 @@ class Scanner:
             if "{" in bare or "}" in bare:
                 return Refused(f"{opening[0]}{body[:40]}...")
             body = body.replace("{{", "{").replace("}}", "}")
-        return body if "r" in prefix else unescape(body)
+        return body if "r" in prefix else unescape(body, json=self._in_braces)
 
     def _end_of_triple(self, start: int, quotes: str) -> int:
         for found in _ENDS[quotes].finditer(self.text, start):

@@ -27,6 +27,48 @@ def test_every_published_answer_is_read_without_a_problem(data_root: Path, folde
     assert count
 
 
+FOUND = {"person": ['Ada "B" C', "x/y", "\u5317\u4eac \U0001f600"], "city": ["Bo\n"]}
+WRITTEN = {
+    "plain": json.dumps(FOUND),
+    "indented": json.dumps(FOUND, indent=2, ensure_ascii=False),
+    "code": 'results = [\n    Person("Ada \\"B\\" C"), Person("x/y"),\n'
+    '    Person("\u5317\u4eac \U0001f600"), City("Bo\\n")]',
+}
+
+
+@pytest.mark.parametrize("form", sorted(WRITTEN))
+def test_an_answer_that_is_escaped_once_more_is_read_and_told(form: str) -> None:
+    """As a log has it, with its quotes or without, in a fence, behind talk, or in the quotes of Python."""
+    answer = WRITTEN[form]
+    again = json.dumps(answer)
+    bare = again[1:-1]
+    forms = [again, bare, f"It's this: {bare}", f"```\n{bare}\n```", repr(answer)]
+    for text in forms:
+        parsed = parse_answer(text, {"Person", "City"}, "NER")
+        assert [(m.type.lower(), m.text) for m in parsed.annotations.entities] == [
+            (label, text) for label, texts in FOUND.items() for text in texts
+        ], text
+        assert [str(problem) for problem in parsed.problems] == [
+            "punctuation: an answer that is escaped as the inside of a string"
+        ]
+    cut = parse_answer(again[: again.index("x/y") + 6], {"Person", "City"}, "NER")
+    assert cut.annotations.entities[0].text == 'Ada "B" C'
+
+
+def test_an_escaped_slash_is_a_slash_in_json_alone() -> None:
+    for answer in (r'{"person": ["x\/y"]}', r'[{"entity": "x\/y", "type": "person"}]', r'"{\"person\": [\"x\\/y\"]}"'):
+        assert parse_answer(answer, {"Person"}, "NER").annotations.entities[0].text == "x/y"
+    assert parse_answer(r'{"person": ["x\\/y"]}', {"Person"}, "NER").annotations.entities[0].text == r"x\/y"
+    assert parse_answer(r'results = [Person("x\/y")]', {"Person"}, "NER").annotations.entities[0].text == r"x\/y"
+
+
+def test_escaped_quotes_within_a_python_string_are_no_sign_of_that() -> None:
+    answer = r"""results = [Person('say \"hi\"'), Person('see (\"x\")'), Person("\"")]"""
+    parsed = parse_answer(answer, {"Person"}, "NER")
+    assert [mention.text for mention in parsed.annotations.entities] == ['say "hi"', 'see ("x")', '"']
+    assert not parsed.problems
+
+
 def _offer(schema: list[str | dict[str, list[str]]]) -> Offer:
     roles = {}
     names = set()

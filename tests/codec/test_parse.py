@@ -23,24 +23,24 @@ MENTIONS = st.one_of(st.text(min_size=1), st.lists(st.sampled_from(AWKWARD), min
 OFFERS: dict[Task, Offer] = {task: Offer.of(LIBRARY, CLASSES[task]) for task in TASKS}
 
 
-def slot(types: tuple[str, ...]) -> st.SearchStrategy[Mention]:
-    names = [LIBRARY.by_id(id).name for id in types] or ["Entity"]
-    return st.builds(Mention, st.sampled_from(names), MENTIONS)
-
-
 @st.composite
-def annotations(draw: st.DrawFn, task: Task) -> Annotations:
+def annotations(draw: st.DrawFn, task: Task, texts: st.SearchStrategy[str] = MENTIONS) -> Annotations:
     """Annotations as answers give them: arguments named by hinted classes, roles in the order declared."""
+
+    def slot(types: tuple[str, ...]) -> st.SearchStrategy[Mention]:
+        names = [LIBRARY.by_id(id).name for id in types] or ["Entity"]
+        return st.builds(Mention, st.sampled_from(names), texts)
+
     name = st.sampled_from(CLASSES[task])
     if task == "NER":
-        return Annotations(tuple(draw(st.lists(st.builds(Mention, name, MENTIONS), max_size=4))))
+        return Annotations(tuple(draw(st.lists(st.builds(Mention, name, texts), max_size=4))))
     found: list[Any] = []
     for _ in range(draw(st.integers(0, 4))):
         concept = LIBRARY.by_name(draw(name))
         if isinstance(concept, RelationType):
             found.append(Relation(concept.name, draw(slot(concept.head)), draw(slot(concept.tail))))
         elif isinstance(concept, EventType):
-            trigger = Mention(concept.name, draw(MENTIONS))
+            trigger = Mention(concept.name, draw(texts))
             roles = concept.roles if task == "EAE" else ()
             arguments = [
                 Argument(role.name, mention)
@@ -81,6 +81,29 @@ PIECES = [
     "b", "City", "Poet", "BornIn", "Attack", "attacker", "Nobody", "x", "1", "for", "in", "+", ".", "lambda: 0", "*",
     "\\N{",     "\\u00", "\ud800", "\x00", "\u4eba", "head=", 'City("London")', "\\U00110000", "\\x",
 ]  # fmt: skip
+
+
+# The published answers quote mentions raw, so that only such as these come back whatever they are.
+PLAIN = st.text("ab 人'.,-()[]{}#=é", min_size=1)
+BEHIND = [*PIECES[1:], "```json\n", " if ", " else ", "+ [", "\n\n", "'''", "//", ";", "`"]
+SUFFIXES = st.one_of(st.text(st.characters()), st.lists(st.sampled_from(BEHIND)).map("".join))
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data(), st.sampled_from(TASKS), st.sampled_from(["clean", "released"]), SUFFIXES)
+def test_whole_objects_survive_whatever_follows(data: st.DataObject, task: Task, dialect: Any, suffix: str) -> None:
+    """But for one thing: ``results`` may be set anew."""
+    found = data.draw(annotations(task, MENTIONS if dialect == "clean" else PLAIN))
+    answer = build_answer(task, found, CLASSES[task], LIBRARY, Style(dialect=dialect))
+    unclosed = answer.removesuffix("]").rstrip().rstrip(",") + ",\n"
+    for text in (answer + suffix, unclosed + suffix if "\n" in answer else answer):
+        parsed = parse_answer(text, OFFERS[task], task).annotations
+        read = Annotations(
+            parsed.entities[: len(found.entities)],
+            parsed.relations[: len(found.relations)],
+            parsed.events[: len(found.events)],
+        )
+        assert read == found
 
 
 @settings(max_examples=400, deadline=None)
