@@ -11,12 +11,21 @@ from knowcoder.config.run import EnvConfig, RunConfig
 from knowcoder.config.samples import PackConfig, SamplesConfig
 from knowcoder.config.schema import SchemaConfig, WorldConfig
 from knowcoder.config.score import ScoreConfig
-from knowcoder.config.training import LoraConfig, ParallelConfig, PlanConfig, PretrainConfig, SftConfig, TrainConfig
+from knowcoder.config.training import (
+    ClusterConfig,
+    LoraConfig,
+    ParallelConfig,
+    PlanConfig,
+    PretrainConfig,
+    SftConfig,
+    TrainConfig,
+)
 
 __all__ = [
     "MISSING",
     "TASK_NAMES",
     "VERB_KEYS",
+    "ClusterConfig",
     "ConvertConfig",
     "CorpusConfig",
     "EnrichConfig",

@@ -43,6 +43,8 @@ VERB_KEYS: dict[str, type] = {
     "run": RunConfig,
     "env": EnvConfig,
 }
+#: Folders of `configs` with sets of values that a word chooses by name.
+PRESETS = ("experiment", "cluster")
 
 
 def configs_dir() -> Path:
@@ -63,7 +65,7 @@ def load(verb: str, overrides: Sequence[str]) -> Any:
         name, sign, value = override.partition("=")
         if not sign:
             raise ConfigError(f"{override!r} is not key=value; see knowcoder {verb} --help")
-        if name not in keys and name != "experiment":
+        if name not in keys and not _is_preset(name, keys):
             raise ConfigError(_unknown(verb, name, keys))
         given[name] = value
     return _check(_compose(verb, given, keys), keys)
@@ -91,10 +93,10 @@ def _compose(verb: str, given: dict[str, str], keys: Mapping[str, Key]) -> Any:
     from yaml import YAMLError
 
     ConfigStore.instance().store(name=f"{verb}_keys", node=VERB_KEYS[verb])
-    experiment = [f"experiment={_preset(given.pop('experiment'))}"] if "experiment" in given else []
+    presets = [f"{name}={_preset(name, given.pop(name))}" for name in PRESETS if name in given and name not in keys]
     try:
         with initialize_config_dir(str(configs_dir()), version_base="1.3"):
-            composed = compose(verb, overrides=experiment)
+            composed = compose(verb, overrides=presets)
         for name, value in given.items():
             try:
                 OmegaConf.update(composed, name, _value(value, keys[name]))
@@ -110,11 +112,16 @@ def _compose(verb: str, given: dict[str, str], keys: Mapping[str, Key]) -> Any:
     raise ConfigError(f"missing {', '.join(f'{name}=' for name in missing)}; see knowcoder {verb} --help")
 
 
-def _preset(name: str) -> str:
-    """The name of an experiment, which Hydra would pass over in silence where there is none."""
-    known = sorted(path.stem for path in (configs_dir() / "experiment").glob("*.yaml"))
+def _is_preset(name: str, keys: Mapping[str, Key]) -> bool:
+    """Whether a word names a preset: an experiment, or machines for a verb that has keys of them."""
+    return name == "experiment" or (name in PRESETS and any(key.startswith(f"{name}.") for key in keys))
+
+
+def _preset(group: str, name: str) -> str:
+    """The name of a preset; Hydra would pass one that is not there over in silence."""
+    known = sorted(path.stem for path in (configs_dir() / group).glob("*.yaml"))
     if name not in known:
-        raise ConfigError(f"experiment={name}: no such file in configs/experiment; known are {known}")
+        raise ConfigError(f"{group}={name}: no such file in configs/{group}; known are {known}")
     return name
 
 
