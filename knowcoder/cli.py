@@ -111,7 +111,7 @@ VERBS: dict[str, Verb] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point. Returns the exit code: 0, or 2 for what the user can mend."""
+    """Entry point. Returns the exit code: 0, 2 for what the user can mend, 75 for a run that was stopped and saved."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview())
@@ -131,7 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _run(verb, rest)
     except KnowcoderError as error:
-        return _fail(verb, str(error))
+        _fail(verb, str(error))
+        return error.code
     except ModuleNotFoundError as error:
         missing = (error.name or "knowcoder").partition(".")[0]
         if missing == "knowcoder":  # a mistake of ours

@@ -1,10 +1,13 @@
-"""Errors that a user can mend: the command line prints them as one line and exits with code 2."""
+"""Errors that a user can mend: the command line prints them as one line and exits with their code."""
 
 from __future__ import annotations
 
 
 class KnowcoderError(Exception):
     """Something a user did or gave is wrong. The message says what, where, and the remedy."""
+
+    #: Exit code of the command.
+    code = 2
 
 
 class ConfigError(KnowcoderError):
@@ -25,3 +28,9 @@ class ModelError(KnowcoderError):
 
 class TrainingError(KnowcoderError):
     """A training run ended before its last step. The message says where its logs are and how to go on."""
+
+
+class StoppedError(TrainingError):
+    """A signal ended a run after it had saved a checkpoint; exits with 75, which says: try again."""
+
+    code = 75

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,14 @@ import msgspec
 from knowcoder import artefact, jsonl
 from knowcoder.codec.model_card import ModelCard
 from knowcoder.config import PretrainConfig, SftConfig
-from knowcoder.errors import ConfigError, TrainingError
+from knowcoder.errors import ConfigError, KnowcoderError, StoppedError, TrainingError
 from knowcoder.train.order import accumulation
 
 RESOLVED = "resolved.json"
 #: What the ranks found out, for the manifest.
 FACTS = "facts.json"
 _MISTAKE = "mistake-{}.txt"
+_STOPPED = "stopped.txt"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -88,7 +90,7 @@ def start(verb: str, config: PretrainConfig | SftConfig, run_dir: Path) -> None:
     With `dry_run` the command is printed instead.
 
     Raises:
-        TrainingError: a rank failed; with what it said, if that was for the user.
+        TrainingError: a rank failed; with what it said, if that was for the user. StoppedError: they were told to stop.
     """
     words = command(processes(config), verb, run_dir)
     if config.dry_run:
@@ -97,12 +99,15 @@ def start(verb: str, config: PretrainConfig | SftConfig, run_dir: Path) -> None:
     jsonl.write_json(run_dir / RESOLVED, artefact.plain(config))
     for old in _mistakes(run_dir):
         old.unlink()
+    (run_dir / _STOPPED).unlink(missing_ok=True)
     code = _wait(subprocess.Popen(words, env=_environment(processes(config))))
     if mistakes := _mistakes(run_dir):
         text = mistakes[0].read_text()
         if not _has_checkpoint(run_dir):
             _clear(run_dir)
         raise TrainingError(text)
+    if (run_dir / _STOPPED).is_file():
+        raise StoppedError((run_dir / _STOPPED).read_text())
     if code:
         raise TrainingError(f"{verb} ended with exit code {code}; see {run_dir}/logs, then continue with resume=true")
 
@@ -113,9 +118,10 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def say_mistake(run_dir: Path, text: str) -> None:
-    """Leave what is wrong for `start`, which says it once for all ranks."""
-    (run_dir / _MISTAKE.format(rank())).write_text(text)
+def say_end(run_dir: Path, error: KnowcoderError) -> None:
+    """Leave what ended this rank for `start`, which says it once for all ranks."""
+    name = _STOPPED if isinstance(error, StoppedError) else _MISTAKE.format(rank())
+    (run_dir / name).write_text(str(error))
 
 
 def _mistakes(run_dir: Path) -> list[Path]:
@@ -204,7 +210,11 @@ def single() -> None:
 
 
 def _wait(ranks: subprocess.Popen[bytes]) -> int:
-    """Wait for the ranks, handing an interruption on to them so that none is left behind."""
+    """Wait for the ranks, handing an interruption or an order to stop on to them so that none is left behind."""
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            handlers[number] = signal.signal(number, lambda *_: ranks.terminate())
     try:
         return ranks.wait()
     except KeyboardInterrupt:
@@ -212,6 +222,8 @@ def _wait(ranks: subprocess.Popen[bytes]) -> int:
         ranks.wait()
         raise
     finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         if ranks.poll() is None:
             ranks.terminate()
             ranks.wait()

@@ -8,11 +8,11 @@ from pathlib import Path
 from knowcoder import config, jsonl
 from knowcoder.errors import KnowcoderError
 from knowcoder.quiet import quiet
-from knowcoder.train.launch import FACTS, end_with_parent, rank, say_mistake, work
+from knowcoder.train.launch import FACTS, end_with_parent, rank, say_end, work
 
 
 def main(verb: str, resolved: str) -> int:
-    """Train; returns the exit code: 0, or 2 for what the user can mend."""
+    """Train; returns the exit code: 0, or that of what the user can mend."""
     quiet()
     end_with_parent()
     settings = jsonl.read_json(resolved, config.VERB_KEYS[verb])
@@ -22,8 +22,8 @@ def main(verb: str, resolved: str) -> int:
         if rank() == 0:
             jsonl.write_json(run_dir / FACTS, facts)
     except KnowcoderError as error:
-        say_mistake(run_dir, str(error))
-        return 2
+        say_end(run_dir, error)
+        return error.code
     except KeyboardInterrupt:  # the command that was interrupted says so
         return 130
     return 0

@@ -6,6 +6,7 @@ What went wrong the rank has said itself; the exit code is the rank's.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 from torch.distributed import run
@@ -18,6 +19,9 @@ from knowcoder.train.launch import end_with_parent
 def main() -> int:
     """Run torchrun with this process's arguments."""
     end_with_parent()
+    # Ranks that are told to stop save first: they are told by either signal, and given time.
+    os.environ.setdefault("TORCHELASTIC_SIGNALS_TO_HANDLE", "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1")
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "1800")
     logging.disable(logging.ERROR)
     try:
         run.main()
