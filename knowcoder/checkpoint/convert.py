@@ -1,273 +1,213 @@
 """Hugging Face model folder <-> pipeline checkpoint, tensor by tensor and bit by bit.
 
-A pipeline checkpoint is a folder with `latest`, a DeepSpeed folder of that name (`step100/layer_XX-model_states.pt` and
-more), and the model's `config.json` and tokenizer beside them, so that the way back needs nothing else. The published
-layout (`global_step001/layer_XX-model_00-model_states.pt`) is read too.
+Tensors are mapped from their files and written from there, so none stands in memory of its own; one that is cast stands
+in a file without a name for as long as it is needed.
 """
 
 from __future__ import annotations
 
-import pickle
+import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
+from torch.serialization import get_crc32_options, set_crc32_options
+from tqdm import tqdm
 
 from knowcoder import jsonl
-from knowcoder.checkpoint.init import MODEL_FILES
-from knowcoder.checkpoint.mapping import PieceMap, check_shapes, meta_model, piece_map, read_config
-from knowcoder.errors import ModelError
+from knowcoder.checkpoint.checksums import checksum, of_all, write_checksums
+from knowcoder.checkpoint.folder import copy_model_files, find_step, layer_path, write_latest
+from knowcoder.checkpoint.mapping import DTYPES, meta_model, piece_map, read_config
+from knowcoder.checkpoint.weights import INDEX, Weights, open_hf, open_pipeline
+from knowcoder.errors import ArtefactError, ModelError
 
-LATEST = "latest"
-INDEX = "model.safetensors.index.json"
 _SHARD_BYTES = 1 << 30
-#: Half of the published layouts write the place on the tensor-parallel axis into the name.
-_LAYER_NAMES = ("layer_{:02d}-model_states.pt", "layer_{:02d}-model_00-model_states.pt")
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What a conversion did, for the manifest."""
+    """What a conversion did, for the manifest. `content` is one hash of all tensors and their names."""
 
     tensors: int
     parameters: int
     layers: int
-    dtypes: list[str] = field(default_factory=list)
+    bytes: int
+    dtypes: list[str]
+    content: str
 
 
-def to_pipeline(model_dir: Path, output_dir: Path) -> Converted:
+def to_pipeline(model_dir: Path, output_dir: Path, dtype: str = "") -> Converted:
     """Write a Hugging Face model folder as a pipeline checkpoint, `step0`.
 
+    Args:
+        dtype: number format of the result ("fp32", "bf16", "fp16"); empty keeps that of every tensor.
+
     Raises:
-        ModelError: a tensor is missing, surplus or of another shape, or the architecture cannot be cut.
+        ModelError: a tensor is damaged, missing, surplus or of another shape, or the architecture cannot be cut.
+        ArtefactError: there is no room for the result.
     """
     mapping = piece_map(meta_model(read_config(model_dir)))
-    weights = HfWeights(model_dir, mapping)
+    copy = _Copy(open_hf(model_dir, mapping), output_dir, dtype)
     step = output_dir / "step0"
-    step.mkdir(parents=True)
-    dtypes, parameters, tensors = set(), 0, 0
-    for piece, shapes in enumerate(mapping.shapes):
-        if not shapes:
-            continue
-        state = weights.piece(piece)
-        torch.save(state, layer_path(step, piece))
-        dtypes |= {str(tensor.dtype) for tensor in state.values()}
-        parameters += sum(tensor.numel() for tensor in state.values())
-        tensors += len(state)
+    step.mkdir()
+    for piece, shapes in enumerate(tqdm(mapping.shapes, desc="convert", unit=" file", disable=None)):
+        if shapes:
+            state = {name: copy.take(mapping.hf_name(piece, name)) for name in shapes}
+            with _saving(layer_path(step, piece)) as path:
+                torch.save(state, path)
+    write_checksums(step, copy.checksums)
     copy_model_files(model_dir, output_dir)
+    if dtype:
+        _set_dtype(output_dir / "config.json", copy.dtypes)
     write_latest(output_dir, step.name)
-    return Converted(tensors, parameters, mapping.num_layers, sorted(dtypes))
+    return copy.done()
 
 
-def to_hf(checkpoint_dir: Path, output_dir: Path, shard_bytes: int = _SHARD_BYTES) -> Converted:
+def to_hf(checkpoint_dir: Path, output_dir: Path, dtype: str = "", shard_bytes: int = _SHARD_BYTES) -> Converted:
     """Write a pipeline checkpoint as a Hugging Face model folder (safetensors, cut into shards of `shard_bytes`).
 
     Args:
         checkpoint_dir: the folder with `latest`, or one step's folder inside it.
+        dtype: as for `to_pipeline`.
 
     Raises:
-        ModelError: a file or tensor is missing, surplus or of another shape.
+        ModelError: a file is missing or surplus, or a tensor is damaged, missing, surplus or of another shape.
+        ArtefactError: there is no room for the result.
     """
     root, step = find_step(checkpoint_dir)
     mapping = piece_map(meta_model(read_config(root)))
-    weights = PipelineWeights(step, mapping)
-    output_dir.mkdir(parents=True, exist_ok=True)
-    dtypes: set[torch.dtype] = set()
+    copy = _Copy(open_pipeline(step, mapping), output_dir, dtype)
     place: dict[str, str] = {}
-    parameters = total = 0
-    shards = list(_shards(weights.sizes(), shard_bytes))
-    for number, shard in enumerate(shards, 1):
-        state = {mapping.hf_name(piece, name): weights.tensor(piece, name) for piece, name in shard}
+    shards = list(_shards({name: copy.size(name) for name in mapping.hf_names()}, shard_bytes))
+    for number, names in enumerate(tqdm(shards, desc="convert", unit=" file", disable=None), 1):
         file = f"model-{number:05d}-of-{len(shards):05d}.safetensors" if len(shards) > 1 else "model.safetensors"
-        save_file(state, output_dir / file, metadata={"format": "pt"})
-        place |= dict.fromkeys(state, file)
-        dtypes |= {tensor.dtype for tensor in state.values()}
-        parameters += sum(tensor.numel() for tensor in state.values())
-        total += sum(tensor.nbytes for tensor in state.values())
+        state = {name: copy.take(name) for name in names}
+        with _saving(output_dir / file) as path:
+            save_file(state, path, metadata={"format": "pt"})
+        place |= dict.fromkeys(names, file)
     if len(shards) > 1:
-        jsonl.write_json(output_dir / INDEX, {"metadata": {"total_size": total}, "weight_map": place})
+        jsonl.write_json(output_dir / INDEX, {"metadata": {"total_size": copy.bytes}, "weight_map": place})
+    write_checksums(output_dir, copy.checksums)
     copy_model_files(root, output_dir)
-    _set_dtype(output_dir / "config.json", dtypes)
-    return Converted(len(place), parameters, mapping.num_layers, sorted(map(str, dtypes)))
+    _set_dtype(output_dir / "config.json", copy.dtypes)
+    return copy.done()
 
 
-def find_step(checkpoint_dir: Path) -> tuple[Path, Path]:
-    """Return the folder with configuration and tokenizer, and the step's folder with the weights.
-
-    Raises:
-        ModelError: it is not a pipeline checkpoint.
-    """
-    if (checkpoint_dir / LATEST).is_file():
-        step = checkpoint_dir / (checkpoint_dir / LATEST).read_text().strip()
-        if not step.is_dir():
-            raise ModelError(f"{checkpoint_dir / LATEST}: names {step.name}, which is not there")
-        return checkpoint_dir, step
-    if any(checkpoint_dir.glob("layer_*-model_states.pt")):
-        return checkpoint_dir.parent, checkpoint_dir
-    raise ModelError(f"{checkpoint_dir}: not a pipeline checkpoint: neither {LATEST} nor layer_*-model_states.pt in it")
-
-
-def is_pipeline(folder: Path) -> bool:
-    """Say whether a folder is a pipeline checkpoint rather than a Hugging Face model."""
-    return (folder / LATEST).is_file() or any(folder.glob("layer_*-model_states.pt"))
-
-
-def model_root(folder: Path) -> Path:
-    """Return where a model folder of either form has its configuration and tokenizer."""
-    return find_step(folder)[0] if is_pipeline(folder) else folder
-
-
-def layer_path(step: Path, piece: int) -> Path:
-    """Return the file of a piece, as the pipeline engine names it."""
-    return step / _LAYER_NAMES[0].format(piece)
-
-
-def write_latest(folder: Path, name: str) -> None:
-    """Make `name` the step that is read, atomically."""
-    partial = folder / (LATEST + ".partial")
-    partial.write_text(name)
-    partial.replace(folder / LATEST)
-
-
-def copy_model_files(source: Path, target: Path) -> None:
-    """Copy configuration and tokenizer, byte for byte."""
-    for name in ("config.json", *MODEL_FILES):
-        if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
-
-
-def weights_of(folder: Path, mapping: PieceMap) -> HfWeights | PipelineWeights:
-    """Open the weights of a model folder of either form."""
-    return PipelineWeights(find_step(folder)[1], mapping) if is_pipeline(folder) else HfWeights(folder, mapping)
-
-
-class HfWeights:
-    """The tensors of a Hugging Face folder, in one file or in shards, by piece.
+def cast(tensor: torch.Tensor, dtype: torch.dtype | None, out: torch.Tensor | None = None) -> torch.Tensor:
+    """Return a tensor in another number format, written into `out` if given; whole numbers and `None` keep theirs.
 
     Raises:
-        ModelError: a tensor is missing, surplus or of another shape.
+        OverflowError: a number is too large for the format.
     """
-
-    def __init__(self, folder: Path, mapping: PieceMap) -> None:
-        self._mapping = mapping
-        files = sorted(folder.glob("*.safetensors"))
-        if not files:
-            raise ModelError(f"{folder}: holds no *.safetensors weights; save the model in that format")
-        self._file: dict[str, Path] = {}
-        found = {}
-        for path in files:
-            with _opened(path) as file:
-                for name in file.keys():  # noqa: SIM118
-                    self._file[name] = path
-                    found[name] = tuple(file.get_slice(name).get_shape())
-        self._accept_tied_twin(found)
-        check_shapes(
-            {mapping.hf_name(p, n): s for p, ns in enumerate(mapping.shapes) for n, s in ns.items()}, found, str(folder)
-        )
-
-    def _accept_tied_twin(self, found: dict[str, tuple[int, ...]]) -> None:
-        """Leave out a head that is saved beside the embedding that it is tied to, if it is the same."""
-        twin = f"{self._mapping.modules[-1]}.weight"
-        if not (self._mapping.tied and twin in found):
-            return
-        if not torch.equal(self._tensor(twin), self._tensor(f"{self._mapping.modules[0]}.weight")):
-            raise ModelError(f"{self._file[twin]}: {twin} differs from the embedding that config.json ties it to")
-        del found[twin]
-
-    def piece(self, piece: int) -> dict[str, torch.Tensor]:
-        """Return the tensors of a piece by their names inside it."""
-        return {name: self._tensor(self._mapping.hf_name(piece, name)) for name in self._mapping.shapes[piece]}
-
-    def _tensor(self, name: str) -> torch.Tensor:
-        with _opened(self._file[name]) as file:
-            tensor: torch.Tensor = file.get_tensor(name)
-        return tensor
+    if dtype is None or not tensor.is_floating_point():
+        dtype = tensor.dtype
+    result = torch.empty(tensor.shape, dtype=dtype) if out is None else out
+    result.copy_(tensor)
+    if dtype == torch.float16 and _infinite(result) and not _infinite(tensor):
+        raise OverflowError
+    return result
 
 
-class PipelineWeights:
-    """The tensors of one step of a pipeline checkpoint, by piece.
+class _Copy:
+    """The tensors on their way: compared with their checksums, cast, hashed and counted."""
 
-    Raises:
-        ModelError: a file or tensor is missing, surplus or of another shape.
-    """
-
-    def __init__(self, step: Path, mapping: PieceMap) -> None:
-        self._mapping = mapping
-        self._states: list[dict[str, torch.Tensor]] = []
-        for piece, shapes in enumerate(mapping.shapes):
-            self._states.append(self._open(step, piece) if shapes else {})
-        self._refuse_surplus(step)
-
-    def piece(self, piece: int) -> dict[str, torch.Tensor]:
-        """Return the tensors of a piece by their names inside it."""
-        return self._states[piece]
-
-    def tensor(self, piece: int, name: str) -> torch.Tensor:
-        """Return one tensor."""
-        return self._states[piece][name].contiguous()
-
-    def sizes(self) -> Iterator[tuple[tuple[int, str], int]]:
-        """Yield every tensor's piece and name, and its bytes."""
-        for piece, state in enumerate(self._states):
-            for name, tensor in state.items():
-                yield (piece, name), tensor.nbytes
-
-    def _open(self, step: Path, piece: int) -> dict[str, torch.Tensor]:
-        paths = [step / name.format(piece) for name in _LAYER_NAMES]
-        path = next((p for p in paths if p.is_file()), None)
-        if path is None:
-            raise ModelError(f"{paths[0]}: is missing; {step} should have {len(self._mapping.modules)} layer files")
-        state = _load(path)
-        self._mapping.check(piece, {name: tuple(tensor.shape) for name, tensor in state.items()}, str(path))
-        return state
-
-    def _refuse_surplus(self, step: Path) -> None:
-        known = {
-            name.format(piece) for piece, shapes in enumerate(self._mapping.shapes) if shapes for name in _LAYER_NAMES
-        }
-        surplus = sorted(p for p in step.glob("layer_*-model_states.pt") if p.name not in known)
-        head = len(self._mapping.modules) - 1
-        if self._mapping.tied and [p.name for p in surplus] in [[name.format(head)] for name in _LAYER_NAMES]:
-            if torch.equal(_load(surplus[0])["weight"], self._states[0]["weight"]):
-                return
-            raise ModelError(f"{surplus[0]}: weight differs from the embedding that config.json ties it to")
-        if surplus:
-            raise ModelError(
-                f"{surplus[0]}: config.json has {self._mapping.num_layers} layers, this file is one too many"
+    def __init__(self, weights: Weights, output_dir: Path, dtype: str) -> None:
+        self._weights, self._output, self._dtype = weights, output_dir, DTYPES[dtype] if dtype else None
+        self.checksums: dict[str, str] = {}
+        self.dtypes: set[torch.dtype] = set()
+        self.bytes = sum(map(self.size, weights.tensors))
+        output_dir.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(output_dir).free
+        if free < self.bytes:
+            raise ArtefactError(
+                f"{output_dir}: the result takes {self.bytes / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
+                "make room, or give an output on another disk"
             )
 
+    def size(self, name: str) -> int:
+        """Return the bytes that a tensor will have."""
+        tensor = self._weights.tensors[name]
+        return tensor.numel() * self._target(tensor).itemsize
 
-def _load(path: Path) -> dict[str, torch.Tensor]:
-    # Mapped, so that a tensor is read when it is written or copied and a large model never stands in memory.
+    def take(self, name: str) -> torch.Tensor:
+        """Return a tensor as it is to be written."""
+        tensor, file = self._weights.tensors[name], self._weights.files[name]
+        if not _is_plain(tensor):
+            tensor = self._in_file(tensor, tensor.dtype)
+        found = checksum(tensor)
+        if found != self._weights.checksums.get(name, found):
+            raise ModelError(
+                f"{file}: tensor {name} is not what its checksum says: it was damaged or changed after it was written; "
+                "write it again, or delete checksums.json beside it if the change is meant"
+            )
+        if (dtype := self._target(tensor)) != tensor.dtype:
+            try:
+                tensor = self._in_file(tensor, dtype)
+            except OverflowError as error:
+                raise ModelError(f"{file}: tensor {name} has numbers too large for {dtype}; use bf16") from error
+            found = checksum(tensor)
+        self.checksums[name] = found
+        self.dtypes.add(dtype)
+        return tensor
+
+    def done(self) -> Converted:
+        """Say what was done, when it is."""
+        parameters = sum(tensor.numel() for tensor in self._weights.tensors.values())
+        layers, dtypes = self._weights.mapping.num_layers, sorted(map(str, self.dtypes))
+        return Converted(len(self.checksums), parameters, layers, self.bytes, dtypes, of_all(self.checksums))
+
+    def _target(self, tensor: torch.Tensor) -> torch.dtype:
+        return self._dtype if self._dtype and tensor.is_floating_point() else tensor.dtype
+
+    def _in_file(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """Return a contiguous copy whose pages are those of a file that vanishes with it, so they can leave memory."""
+        if not tensor.numel():
+            return tensor.to(dtype).contiguous()
+        scratch = self._output / ".scratch"
+        mapped = torch.from_file(str(scratch), shared=True, size=tensor.numel(), dtype=dtype)
+        scratch.unlink()
+        return cast(tensor, dtype, mapped.view(tensor.shape))
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    return tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.nbytes
+
+
+def _infinite(tensor: torch.Tensor) -> bool:
+    return tensor.numel() > 0 and any(math.isinf(float(end)) for end in torch.aminmax(tensor))
+
+
+@contextmanager
+def _saving(path: Path) -> Iterator[Path]:
+    """Write a file; its own check sums, which no reader of weights looks at, are left out: they take half of the time.
+
+    Raises:
+        ModelError: it cannot be written.
+    """
+    before = get_crc32_options()
+    set_crc32_options(False)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, OSError, pickle.UnpicklingError) as error:
-        raise ModelError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ModelError(f"{path}: does not hold a plain table of tensors")
-    return state
+        yield path
+    except (RuntimeError, OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: cannot be written: {str(error).splitlines()[0]}") from error
+    finally:
+        set_crc32_options(before)
 
 
-def _opened(path: Path) -> Any:
-    try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
-
-
-def _shards(sizes: Iterator[tuple[tuple[int, str], int]], limit: int) -> Iterator[list[tuple[int, str]]]:
-    shard: list[tuple[int, str]] = []
+def _shards(sizes: dict[str, int], limit: int) -> Iterator[list[str]]:
+    shard: list[str] = []
     filled = 0
-    for key, size in sizes:
+    for name, size in sizes.items():
         if shard and filled + size > limit:
             yield shard
             shard, filled = [], 0
-        shard.append(key)
+        shard.append(name)
         filled += size
     yield shard
 

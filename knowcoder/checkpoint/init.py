@@ -13,6 +13,7 @@ import shutil
 import string
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 import sentencepiece
@@ -27,15 +28,17 @@ from knowcoder.errors import ConfigError, DataError, ModelError
 UNK, BOS, EOS, PAD = "<unk>", "<s>", "</s>", "<pad>"  # ids 0 to 3
 # Copied rather than loaded and saved, which would rewrite them: what stands beside the weights in a model folder.
 MODEL_FILES = (
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
+    "*tokenizer*.json",
+    "*token*_map.json",
     "added_tokens.json",
-    "vocab.json",
+    "vocab*",
     "merges.txt",
-    "chat_template.jinja",
+    "*.model",
+    "*.tiktoken",
+    "*.jinja",
+    "chat_template.json",
     "generation_config.json",
+    "preprocessor_config.json",
     "knowcoder.json",
 )
 SPACE = "\u2581"  # how sentencepiece spells a space
@@ -229,9 +232,9 @@ def write_tokenizer(proto: bytes, texts: Iterable[str], folder: Path, max_length
 
 def copy_tokenizer(source: Path, target: Path) -> None:
     """Copy what goes with the weights of a model folder, byte for byte: tokenizer, prompt form, generation settings."""
-    for name in MODEL_FILES:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
+    for path in sorted(source.iterdir()):
+        if path.is_file() and any(fnmatch(path.name, pattern) for pattern in MODEL_FILES):
+            shutil.copyfile(path, target / path.name)
 
 
 def _special(token: str) -> AddedToken:

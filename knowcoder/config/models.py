@@ -24,6 +24,10 @@ class ConvertConfig(OutputConfig):
     to: str = key(MISSING, "direction", choices=("pipeline", "hf"))
     model: str = key("", "to=pipeline: Hugging Face model folder", foreign=True, kinds=("model",))
     checkpoint: str = key("", "to=hf: pipeline checkpoint", foreign=True, kinds=("pretrain", "checkpoint"))
+    dtype: str = key(
+        "", "number format of the result; empty keeps every tensor's", choices=("", "fp32", "bf16", "fp16")
+    )
+    verify: bool = key(False, "compare every tensor with what it was made of, and logits if memory allows")
 
 
 @dataclass

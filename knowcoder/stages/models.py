@@ -49,17 +49,20 @@ def _tokenizer_texts(settings: config.InitConfig) -> Iterator[str]:
 def convert(settings: config.ConvertConfig) -> None:
     """Convert a Hugging Face model to a pipeline checkpoint, or back."""
     from knowcoder.checkpoint.convert import to_hf, to_pipeline
+    from knowcoder.checkpoint.verify import verify
 
     need(settings, "model" if settings.to == "pipeline" else "checkpoint")
     inputs = checked_inputs(settings)
     kind = "checkpoint" if settings.to == "pipeline" else "model"
     with artefact.writing(settings.output, kind, settings, inputs) as output:
-        if settings.to == "pipeline":
-            made = to_pipeline(Path(settings.model), output.directory)
-        else:
-            made = to_hf(Path(settings.checkpoint), output.directory)
+        source, change = (settings.model, to_pipeline) if kind == "checkpoint" else (settings.checkpoint, to_hf)
+        made = change(Path(source), output.directory, settings.dtype)
         output.manifest.facts = asdict(made)
+        if settings.verify:
+            output.manifest.facts["verified"] = asdict(verify(Path(source), output.directory, settings.dtype))
     print(f"{settings.output}: {in_words(asdict(made))}")
+    if settings.verify:
+        print("verified: " + in_words(output.manifest.facts["verified"]))
 
 
 def merge(settings: config.MergeConfig) -> None:

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 
 from knowcoder import jsonl
-from knowcoder.checkpoint.convert import copy_model_files, find_step, model_root, write_latest
+from knowcoder.checkpoint.folder import copy_model_files, find_step, model_root, write_latest
 from knowcoder.checkpoint.mapping import read_config
 from knowcoder.config import PretrainConfig
 from knowcoder.errors import ConfigError, ModelError

@@ -14,8 +14,9 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from knowcoder import jsonl
-from knowcoder.checkpoint.convert import model_root, weights_of
+from knowcoder.checkpoint.folder import model_root
 from knowcoder.checkpoint.mapping import DTYPES, read_config
+from knowcoder.checkpoint.weights import weights_of
 from knowcoder.config import PretrainConfig
 from knowcoder.train.measure import seconds_of_pieces
 from knowcoder.train.optimizer import sort_parameters

@@ -37,7 +37,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 def test_there_and_back_keeps_every_bit(tmp_path: Path, model_type: str, shard_bytes: int) -> None:
     source = save_small_model(tmp_path / "model", model_type, **ARCHITECTURES[model_type])
     there = to_pipeline(source, tmp_path / "pipeline")
-    back = to_hf(tmp_path / "pipeline", tmp_path / "back", shard_bytes)
+    back = to_hf(tmp_path / "pipeline", tmp_path / "back", shard_bytes=shard_bytes)
     assert same(tensors(source), tensors(tmp_path / "back"))
     assert there.parameters == back.parameters == AutoModelForCausalLM.from_pretrained(source).num_parameters()
     assert (tmp_path / "back" / "config.json").read_bytes() == (source / "config.json").read_bytes()
@@ -75,7 +75,7 @@ def test_published_layout_is_read(tmp_path: Path, tied: bool) -> None:
 def test_tied_weights_stand_once_on_both_sides(tmp_path: Path) -> None:
     source = save_small_model(tmp_path / "model", tie_word_embeddings=True)
     to_pipeline(source, tmp_path / "pipeline")
-    assert sorted(p.name[:8] for p in (tmp_path / "pipeline" / "step0").iterdir()) == [f"layer_0{i}" for i in range(6)]
+    assert sorted(p.name[:8] for p in (tmp_path / "pipeline" / "step0").glob("layer_*")) == [f"layer_0{i}" for i in range(6)]
     to_hf(tmp_path / "pipeline", tmp_path / "back")
     assert "lm_head.weight" not in tensors(tmp_path / "back")
 
