@@ -25,7 +25,7 @@ PIECES = [
     "f", "r", "b", "A", "Bo", "人", "C", '("x")', "r=", "trigger=", "name=", ":", "+", ".", "//", "for", "if",
     "else", "in", " ", "x", "1", ".append(", "+=", "\\u00", "\\N{", "head=", "tail=", "subject", "object",
     "arguments", "type", "NAN", "entity", "~~~", "- ", "1. ", "return ", "print(", "None", "*", "`", "\ud800",
-    "\x00", "\u0301", "\u200d", "؛", "\\ud83d", "json", "python",
+    "\x00", "\u0301", "\u200d", "؛", "\\ud83d", "json", "python", "\\\"", "\\/",
 ]  # fmt: skip
 
 
