@@ -15,8 +15,10 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import AttentionMaskInterface
+from transformers.utils import is_flash_attn_2_available
 
 _NAME = "knowcoder_packed"
+_FLASH = "flash_attention_2"
 _PLAIN_UP_TO = 1024  # tokens of a document whose scores may be held whole
 
 
@@ -38,17 +40,29 @@ def use_packed_attention(model: PreTrainedModel) -> bool:
     return True
 
 
+def use_flash_attention(model: PreTrainedModel, half: bool) -> bool:
+    """Let `model` attend with FlashAttention on a GPU, where it is installed; say whether it does.
+
+    It tells documents apart by their positions, in one row without padding; it computes in half precision alone.
+    """
+    if not (half and is_flash_attn_2_available() and model._supports_flash_attn):
+        return False
+    model.set_attn_implementation(_FLASH)
+    return True
+
+
 @contextmanager
 def own_attention(model: PreTrainedModel) -> Iterator[None]:
     """Let `model` attend with its own kernel for a while: answering needs masks and caches, packed rows have none."""
-    packed = model.config._attn_implementation == _NAME
+    training = model.config._attn_implementation
+    packed = training in (_NAME, _FLASH)
     if packed:
         model.set_attn_implementation("sdpa")
     try:
         yield
     finally:
         if packed:
-            model.set_attn_implementation(_NAME)
+            model.set_attn_implementation(training)
 
 
 def packed_attention(

@@ -1,4 +1,4 @@
-"""Instruction tuning over packed rows: full or LoRA; on one process, data-parallel, or under DeepSpeed's ZeRO.
+"""Instruction tuning over packed rows: all weights or an adapter; one process, data-parallel, or DeepSpeed's ZeRO.
 
 Built on `transformers.Trainer` (see trainer.py). This file turns the keys into a model, an engine and a run, and leaves
 a model or an adapter that plain `transformers` and `peft` load.
@@ -6,13 +6,17 @@ a model or an adapter that plain `transformers` and `peft` load.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 from transformers import (
+    BitsAndBytesConfig,
     PreTrainedModel,
     PrinterCallback,
     TrainerCallback,
@@ -21,6 +25,8 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.utils import is_liger_kernel_available
 from transformers.utils import logging as transformers_logging
 
 from knowcoder.checkpoint.init import copy_tokenizer
@@ -28,16 +34,19 @@ from knowcoder.checkpoint.mapping import DTYPES, load_model
 from knowcoder.config import SftConfig
 from knowcoder.errors import ConfigError, ModelError
 from knowcoder.train import launch
-from knowcoder.train.adapter import add_adapter, check_adapter, write_base
-from knowcoder.train.attention import use_packed_attention
+from knowcoder.train.adapter import add_adapter, check_continued, continue_adapter, write_base
+from knowcoder.train.attention import use_flash_attention, use_packed_attention
+from knowcoder.train.engine import assert_engine, check_engine, start_deepspeed, zero_config
 from knowcoder.train.evaluation import Evaluation
 from knowcoder.train.record import Record, sample_of
 from knowcoder.train.rows import PackedRows, StepBatches
 from knowcoder.train.schedule import rate_factor
+from knowcoder.train.stopping import StopSignal
 from knowcoder.train.throughput import Throughput
-from knowcoder.train.trainer import PackedTrainer, checkpoints
+from knowcoder.train.trainer import PackedTrainer, check_saved, checkpoints, size_of, stops_early
 
 CHECKPOINTS = "checkpoints"
+_log = logging.getLogger(__name__)
 
 
 def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
@@ -50,50 +59,58 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
 
     Raises:
         ConfigError: keys that do not go together. ModelError: model and data do not fit, or another engine ran than
-        the one asked for.
+        the one asked for. StoppedError: a signal ended the run, which is saved.
     """
     _check(config)
     rows = PackedRows(Path(config.data))
+    start = _checkpoint(config, run_dir)
     batches = StepBatches(
-        rows, config.steps, config.global_batch, config.micro_batch, config.seed, launch.rank(), launch.world_size()
+        rows,
+        _steps(config, start),
+        config.global_batch,
+        config.micro_batch,
+        config.seed,
+        launch.rank(),
+        launch.world_size(),
     )
     evaluation = Evaluation(config, rows.kinds) if config.evaluate_every else None
-    arguments = _arguments(config, run_dir, batches.accumulation)
+    arguments = _arguments(config, run_dir, batches)
     transformers_logging.set_verbosity_warning()
     set_seed(config.seed)
-    model = _model(config, rows)
-    trainable = sum(_size(p) for p in model.parameters() if p.requires_grad)
-    with Record(run_dir, config) as record:
-        recorder = _Recorder(record, batches, config)
-        trainer = PackedTrainer(model, arguments, batches, config, evaluation, callbacks=[recorder])
+    model, flat = _model(config, rows)
+    trainable = sum(size_of(p) for p in model.parameters() if p.requires_grad)
+    with Record(run_dir, config) as record, StopSignal() as stop:
+        recorder = _Recorder(record, batches, config, stop)
+        trainer = PackedTrainer(model, arguments, batches, config, flat, evaluation, callbacks=[recorder])
         trainer.remove_callback(PrinterCallback)
         recorder.trainer = trainer
         record.say(sample_of(Path(config.model), rows))
-        found = checkpoints(run_dir / CHECKPOINTS)
-        trainer.train(resume_from_checkpoint=str(found[-1]) if config.resume and found else None)
+        trainer.train(resume_from_checkpoint=str(start) if start else None)
+        done = trainer.state.global_step
+        if recorder.told_to_stop and done < batches.steps:
+            raise stop.stopped(done)
         _save(trainer, config, run_dir)
-    done = trainer.state.global_step
     best = {"best_step": trainer.state.best_global_step, "best_f1": trainer.state.best_metric} if evaluation else {}
     return {
         "tuning": config.tuning,
         "steps": done,
         "trained_tokens": sum(batches.trained_tokens(step) for step in range(done)),
-        "parameters": sum(_size(p) for p in model.parameters()),
+        "parameters": sum(size_of(p) for p in model.parameters()),
         "trained_parameters": trainable,
-        "engine": type(trainer.model_wrapped).__name__,
+        "engine": recorder.engine,
         **best,
     }
 
 
 def _check(config: SftConfig) -> None:
-    if config.optimizer == "muon" and config.deepspeed != "none":
-        raise ConfigError(
-            "optimizer=muon needs whole matrices, which ZeRO cuts up: use deepspeed=none or optimizer=adamw"
-        )
-    if config.optimizer == "muon" and config.tuning == "lora":
+    check_engine(config)
+    if config.optimizer == "muon" and config.tuning != "full":
         raise ConfigError("optimizer=muon is for tuning=full: an adapter's matrices have another scale; use adamw")
-    if config.precision == "fp16" and not torch.cuda.is_available():
-        raise ConfigError("precision=fp16 needs a GPU; use bf16 or fp32")
+    _check_device(config)
+    if config.adapter:
+        if config.tuning == "full":
+            raise ConfigError("adapter= goes on with an adapter; tuning=full has none: merge it, and give the result")
+        check_continued(Path(config.adapter), Path(config.model), config.tuning)
     if not config.evaluate_every:
         if config.keep_best or config.patience:
             raise ConfigError("keep_best and patience go by evaluations: give evaluate_every= too")
@@ -107,18 +124,66 @@ def _check(config: SftConfig) -> None:
         )
 
 
-def _model(config: SftConfig, rows: PackedRows) -> PreTrainedModel:
-    """Load what is trained: fp32 weights (arithmetic in `precision`), a frozen base in `precision`."""
-    dtype = DTYPES[config.precision] if config.tuning == "lora" else torch.float32
-    model = load_model(config.model, dtype)
+def _check_device(config: SftConfig) -> None:
+    """Refuse what the device here cannot do."""
+    on_gpu = torch.cuda.is_available()
+    if config.precision == "fp16" and not on_gpu:
+        raise ConfigError("precision=fp16 needs a GPU; use bf16 or fp32")
+    if config.precision == "bf16" and on_gpu and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise ConfigError("precision=bf16: this GPU has no arithmetic for it; use fp16 or fp32")
+    if config.tuning == "qlora":
+        if not on_gpu:
+            raise ConfigError("tuning=qlora needs a GPU: weights of 4 bits are unpacked by its kernels; use lora")
+        if find_spec("bitsandbytes") is None:
+            raise ConfigError("tuning=qlora needs the package bitsandbytes; pip install 'knowcoder[qlora]'")
+
+
+def _checkpoint(config: SftConfig, run_dir: Path) -> Path | None:
+    """Return the checkpoint that this run goes on from, if there is one."""
+    found = checkpoints(run_dir / CHECKPOINTS) if config.resume else []
+    return found[-1] if found else None
+
+
+def _steps(config: SftConfig, start: Path | None) -> int:
+    """Return how many steps the run has in all: those of a run that had stopped early, if it goes on from there."""
+    if start and config.patience:
+        state = TrainerState.load_from_json(str(start / TRAINER_STATE_NAME))
+        if state.best_global_step and stops_early(state, config):
+            return int(state.global_step)
+    return config.steps
+
+
+def _model(config: SftConfig, rows: PackedRows) -> tuple[PreTrainedModel | PeftModel, bool]:
+    """Load what is trained: fp32 weights (arithmetic in `precision`), a frozen base in `precision`.
+
+    Returns:
+        The model, and whether it takes the rows of a micro-batch one behind the other, without padding.
+    """
+    dtype = torch.float32 if config.tuning == "full" else DTYPES[config.precision]
+    model = load_model(config.model, dtype, **(_four_bits(dtype) if config.tuning == "qlora" else {}))
     for misfit in rows.misfits(model.config):
         raise ModelError(f"model={config.model}: {misfit}")
-    if not torch.cuda.is_available():
-        use_packed_attention(model)
-    return add_adapter(model, config.lora) if config.tuning == "lora" else model
+    on_cpu = not torch.cuda.is_available()
+    flat = use_packed_attention(model) if on_cpu else use_flash_attention(model, config.precision != "fp32")
+    if config.tuning == "full":
+        return model, flat
+    if config.adapter:
+        return continue_adapter(model, Path(config.adapter)), flat
+    return add_adapter(model, config.lora, dora=config.tuning == "dora"), flat
 
 
-def _arguments(config: SftConfig, run_dir: Path, accumulation: int) -> TrainingArguments:
+def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
+    """How QLoRA keeps its base: normal-float numbers of 4 bits, whose scales are quantised too (arXiv 2305.14314)."""
+    form = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    return {"quantization_config": form, "device_map": {"": int(os.environ.get("LOCAL_RANK", "0"))}}
+
+
+def _arguments(config: SftConfig, run_dir: Path, batches: StepBatches) -> TrainingArguments:
     on_cpu = not torch.cuda.is_available()
     engine: dict[str, Any] = {}
     if config.gradient_checkpointing:
@@ -126,17 +191,21 @@ def _arguments(config: SftConfig, run_dir: Path, accumulation: int) -> TrainingA
     if config.deepspeed == "none" and launch.world_size() > 1:
         engine["ddp_backend"] = "gloo" if on_cpu else "nccl"
     elif config.deepspeed != "none":
-        _start_deepspeed(on_cpu)
-        engine["deepspeed"] = deepspeed_config(config, accumulation)
+        start_deepspeed()
+        engine["deepspeed"] = zero_config(config, batches.accumulation)
         engine["accelerator_config"] = {"use_configured_state": True}
     if config.evaluate_every:
         engine |= {"eval_strategy": "steps", "eval_steps": config.evaluate_every}
         engine |= {"metric_for_best_model": "f1", "greater_is_better": True}
+    if not on_cpu and is_liger_kernel_available():
+        # Norms, rotary positions and gates alone: the loss is ours, over trained tokens.
+        engine |= {"use_liger_kernel": True}
+        engine |= {"liger_kernel_config": {"cross_entropy": False, "fused_linear_cross_entropy": False}}
     return TrainingArguments(
         output_dir=str(run_dir / CHECKPOINTS),
-        max_steps=config.steps,
+        max_steps=batches.steps,
         per_device_train_batch_size=config.micro_batch,
-        gradient_accumulation_steps=accumulation,
+        gradient_accumulation_steps=batches.accumulation,
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         max_grad_norm=config.clip,
@@ -158,81 +227,29 @@ def _arguments(config: SftConfig, run_dir: Path, accumulation: int) -> TrainingA
     )
 
 
-def deepspeed_config(config: SftConfig, accumulation: int) -> dict[str, Any]:
-    """Return the whole DeepSpeed configuration of a run: nothing is left to its defaults that matters."""
-    return {
-        "train_micro_batch_size_per_gpu": config.micro_batch,
-        "gradient_accumulation_steps": accumulation,
-        "gradient_clipping": config.clip,
-        "bf16": {"enabled": config.precision == "bf16"},
-        "fp16": {"enabled": config.precision == "fp16"},
-        "zero_optimization": {
-            "stage": int(config.deepspeed.removeprefix("zero")),
-            # Without it the last save of ZeRO-3 would hold only one rank's part.
-            "stage3_gather_16bit_weights_on_model_save": True,
-        },
-    }
-
-
-def _start_deepspeed(on_cpu: bool) -> None:
-    """Make accelerate use DeepSpeed on processors too, where it otherwise falls back to plain data parallelism unsaid.
-
-    `use_cpu` alone drops DeepSpeed; ACCELERATE_USE_CPU must not be set, and the process group must exist before
-    TrainingArguments look for it.
-    """
-    os.environ["ACCELERATE_USE_DEEPSPEED"] = "true"
-    os.environ.pop("ACCELERATE_USE_CPU", None)
-    launch.single()
-    if on_cpu:
-        os.environ["DS_ACCELERATOR"] = "cpu"
-        import deepspeed.ops
-
-        # A kernel for shared memory that would be compiled at the first run, and needs a compiler; gloo does without.
-        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    from accelerate import PartialState
-
-    PartialState(backend="gloo" if on_cpu else "nccl")
-
-
-def _size(parameter: torch.nn.Parameter) -> int:
-    """Count the numbers of a parameter; ZeRO-3 keeps its size beside an empty shell."""
-    return int(getattr(parameter, "ds_numel", parameter.numel()))
-
-
-def assert_engine(trainer: PackedTrainer, config: SftConfig) -> None:
-    """Check that the engine that was asked for is the one that runs.
-
-    Raises:
-        ModelError: another one does; the Trainer falls back in silence.
-    """
-    name = type(trainer.model_wrapped).__name__
-    if config.deepspeed != "none":
-        wanted = f"DeepSpeedEngine at stage {config.deepspeed.removeprefix('zero')}"
-        stage = trainer.model_wrapped.zero_optimization_stage() if name == "DeepSpeedEngine" else "-"
-        name = f"{name} at stage {stage}"
-    else:
-        wanted = "DistributedDataParallel" if torch.distributed.is_initialized() else type(trainer.model).__name__
-    if name != wanted:
-        raise ModelError(f"deepspeed={config.deepspeed} should run {wanted}, but {name} runs")
-
-
 class _Recorder(TrainerCallback):
     """Hands the Trainer's figures to the record, and checks the engine before the first step."""
 
-    def __init__(self, record: Record, batches: StepBatches, config: SftConfig) -> None:
-        self._record, self._batches, self._config = record, batches, config
+    def __init__(self, record: Record, batches: StepBatches, config: SftConfig, stop: StopSignal) -> None:
+        self._record, self._batches, self._config, self._stop = record, batches, config, stop
+        self.told_to_stop = False
+        self.engine = ""
         self.trainer: PackedTrainer | None = None
         self._throughput = Throughput()
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         assert self.trainer is not None
-        assert_engine(self.trainer, self._config)
+        plain = type(self.trainer.model).__name__
+        self.engine = assert_engine(self.trainer.model_wrapped, plain, self._config)
+        _log.info("%s runs", self.engine)
         self._throughput = Throughput()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         rows, indices = self._batches.rows, self._batches.of_step(state.global_step - 1)
         capacity = len(indices) * rows.max_length
         self._throughput.add(int(rows.lengths[indices].sum()), int(rows.trained[indices].sum()), capacity)
+        if self._stop.agreed():
+            self.told_to_stop = control.should_save = control.should_training_stop = True
         if state.global_step == self._config.steps:  # whatever log_every is
             control.should_log = True
             control.should_evaluate = bool(self._config.evaluate_every)
@@ -253,7 +270,7 @@ class _Recorder(TrainerCallback):
             {
                 "step": state.global_step,
                 "loss": logs["loss"],
-                **self.trainer.loss_by_kind.take(),
+                **self.trainer.take_losses(),
                 "learning_rate": self._config.learning_rate * rate_factor(state.global_step - 1, self._config),
                 "grad_norm": logs["grad_norm"],
                 **self._throughput.take(),
@@ -268,8 +285,8 @@ def _save(trainer: PackedTrainer, config: SftConfig, run_dir: Path) -> None:
         if (best := trainer.best_checkpoint()) is not None:
             for path in best.glob("*.safetensors*"):
                 shutil.copyfile(path, run_dir / path.name)
-        if config.tuning == "lora":
-            check_adapter(run_dir, trainer.model)
+        check_saved(run_dir, trainer.model, trained=True)
+        if config.tuning != "full":
             write_base(run_dir, Path(config.model))
         (run_dir / "training_args.bin").unlink(missing_ok=True)
         copy_tokenizer(Path(config.model), run_dir)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
+from safetensors import safe_open
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, Trainer, TrainerControl, TrainingArguments
+from transformers import PreTrainedModel, Trainer, TrainerControl, TrainerState, TrainingArguments
 
 from knowcoder.config import SftConfig
+from knowcoder.errors import ModelError
+from knowcoder.train.adapter import check_adapter
 from knowcoder.train.evaluation import Evaluation
 from knowcoder.train.loss import LossByKind, token_losses
 from knowcoder.train.optimizer import build_optimizer
@@ -61,13 +66,18 @@ class PackedTrainer(Trainer):
         arguments: TrainingArguments,
         batches: StepBatches,
         config: SftConfig,
+        flat: bool,
         evaluation: Evaluation | None = None,
         **rest: Any,
     ) -> None:
         self.config = config
+        self._collate = batches.rows.flat_batch if flat else batches.rows.batch
         self.batches = batches
         self.evaluation = evaluation
-        self.loss_by_kind = LossByKind(batches.rows.kinds)
+        self._losses = {
+            "kinds": LossByKind(batches.rows.kinds),
+            "sources": LossByKind([f"source_{name}" for name in batches.rows.sources]),
+        }
         self._saving_to: Path | None = None
         held_out: Any = evaluation.sentences if evaluation else None
         super().__init__(model=model, args=arguments, train_dataset=batches.rows, eval_dataset=held_out, **rest)
@@ -80,7 +90,7 @@ class PackedTrainer(Trainer):
         return DataLoader(
             range(len(rows)),
             batch_sampler=self.batches,
-            collate_fn=rows.batch,
+            collate_fn=self._collate,
             pin_memory=self.args.device.type == "cuda",
         )
 
@@ -114,8 +124,15 @@ class PackedTrainer(Trainer):
         """
         logits = self._positions.logits(model, inputs, inputs["trained"])
         losses = token_losses(logits, inputs["targets"])
-        self.loss_by_kind.add(inputs["kinds"], losses)
+        for name, counted in self._losses.items():
+            counted.add(inputs[name], losses)
         return losses.sum() * (self.args.world_size / num_items_in_batch)
+
+    def take_losses(self) -> dict[str, float]:
+        """Return the mean losses by kind of sample and by corpus since the last call, over all ranks."""
+        taken = {name: loss for counted in self._losses.values() for name, loss in counted.take().items()}
+        taken.pop("loss_source_", None)  # of samples that are of no corpus
+        return taken
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Return strict F1 of the model as it is, under names that begin as the Trainer wants them to."""
@@ -130,8 +147,7 @@ class PackedTrainer(Trainer):
         The age follows from what a checkpoint holds, so that a resumed run stops where the unbroken one does.
         """
         best = super()._determine_best_metric(metrics, trial)
-        age = (self.state.global_step - self.state.best_global_step) // self.config.evaluate_every
-        stop = 0 < self.config.patience <= age
+        stop = stops_early(self.state, self.config)
         self.control.should_training_stop |= stop
         self.control.should_save |= stop or (best and self.config.keep_best)
         return best
@@ -160,6 +176,7 @@ class PackedTrainer(Trainer):
         super()._save_checkpoint(model, trial)
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
+            check_saved(self._saving_to / name, self.model, trained=False)
             shutil.rmtree(folder / name, ignore_errors=True)
             (self._saving_to / name).rename(folder / name)
             shutil.rmtree(self._saving_to)
@@ -168,6 +185,35 @@ class PackedTrainer(Trainer):
                     shutil.rmtree(old)
         self._saving_to = None
         self.accelerator.wait_for_everyone()
+
+
+def stops_early(state: TrainerState, config: SftConfig) -> bool:
+    """Say whether the best model is `patience` evaluations old."""
+    age = (state.global_step - state.best_global_step) // config.evaluate_every
+    return 0 < config.patience <= age
+
+
+def check_saved(folder: Path, model: PreTrainedModel | PeftModel, trained: bool) -> None:
+    """Check that what was saved of `model` is whole, whatever was sharded: an adapter by name, a model by its size.
+
+    Raises:
+        ModelError: it is not, or is missing.
+    """
+    if isinstance(model, PeftModel):
+        check_adapter(folder, model, trained)
+        return
+    found = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            found += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    wanted = sum(size_of(parameter) for parameter in model.parameters())
+    if found != wanted:
+        raise ModelError(f"{folder}: {found:,} of {wanted:,} numbers of the model were saved")
+
+
+def size_of(parameter: nn.Parameter) -> int:
+    """Count the numbers of a parameter; ZeRO-3 keeps its size beside an empty shell."""
+    return int(getattr(parameter, "ds_numel", parameter.numel()))
 
 
 def checkpoints(folder: Path) -> list[Path]:
