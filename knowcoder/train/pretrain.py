@@ -18,7 +18,7 @@ from knowcoder.checkpoint.mapping import read_config
 from knowcoder.config import PretrainConfig
 from knowcoder.errors import ConfigError, ModelError
 from knowcoder.train import launch
-from knowcoder.train.deepspeed_config import pipeline_config
+from knowcoder.train.deepspeed_config import check_keys, pipeline_config
 from knowcoder.train.order import shard
 from knowcoder.train.process_group import quiet, start_process_group
 from knowcoder.train.record import Record, sample_of
@@ -145,7 +145,9 @@ class _Run:
     def _engine(self, module: Any) -> Any:
         import deepspeed
 
-        settings = pipeline_config(self.config, self.batches.accumulation)
+        held = sum(parameter.numel() for parameter in module.parameters())
+        settings = pipeline_config(self.config, self.batches.accumulation, held=held)
+        check_keys(settings)
         with quiet():
             engine, *_ = deepspeed.initialize(model=module, optimizer=self.optimizer, config=settings)
         if isinstance(self.optimizer, ZeroMuon):
