@@ -1,15 +1,18 @@
-"""Places for mentions that a data set names by their text alone, with a status for each that is sought."""
+"""Places for mentions that are named by their text alone, with a status for each."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from typing import Literal
 
+from knowcoder.corpus.alignment import occurrences
 from knowcoder.corpus.search import Range, as_written, fold, normalised
+from knowcoder.corpus.sentence import Annotations, Mention
 
 Status = Literal["exact", "ambiguous", "normalised"]
 """As written, once; as written, several times; only up to case, accents, spacing, punctuation or date format."""
+Alignment = Literal[Status, "not found"]
 
 
 class Locator:
@@ -51,6 +54,25 @@ class Locator:
     def _normalised(self, name: str) -> list[Range]:
         self._folded = self._folded or fold(self.text)
         return list(dict.fromkeys(normalised(name, self._folded)))
+
+
+def alignment_of(annotations: Annotations, text: str, told: Collection[Mention] = ()) -> tuple[Alignment, ...]:
+    """How each mention of annotations that were aligned with a text stands in it, in the order of ``mentions()``.
+
+    Args:
+        told: mentions whose places were known before, which makes them exact.
+    """
+    found: dict[Mention, Alignment] = {mention: "exact" for mention in told if mention.start is not None}
+    for mention in annotations.mentions():
+        if mention not in found:
+            found[mention] = _alignment(mention, text)
+    return tuple(found[mention] for mention in annotations.mentions())
+
+
+def _alignment(mention: Mention, text: str) -> Alignment:
+    if mention.start is not None:
+        return "exact" if len(occurrences(text, mention.text)) == 1 else "ambiguous"
+    return "not found" if next(normalised(mention.text, fold(text)), None) is None else "normalised"
 
 
 def _apart(one: Range, other: Range | None) -> bool:

@@ -22,6 +22,7 @@ from knowcoder.codec.model_card import ModelCard
 from knowcoder.codec.parse import Offer, parse_answer
 from knowcoder.codec.prompt import build_prompt
 from knowcoder.corpus.alignment import align
+from knowcoder.corpus.locate import alignment_of
 from knowcoder.corpus.sentence import Annotations, Event, LabelSet, Mention, Sentence
 from knowcoder.errors import ConfigError, DataError
 from knowcoder.predict.engines import Completion, answer_room
@@ -307,6 +308,7 @@ class Predictor:
             source=sentence.source,
             group=sentence.group,
             annotations=found,
+            alignment=alignment_of(found, sentence.text, sentence.triggers if request.told else ()),
             problems=tuple(problems),
             answers=tuple(
                 Answer(prompt_hash=_hash(question.prompt), text=completion.text, tokens=completion.tokens)

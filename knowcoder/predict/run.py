@@ -99,12 +99,15 @@ def _detection_of(joint: Prediction) -> Prediction:
     def bare(found: Annotations) -> Annotations:
         return Annotations(events=tuple(Event(event.type, event.trigger) for event in found.events))
 
+    status = dict(zip(joint.annotations.mentions(), joint.alignment, strict=True))
+    annotations = bare(joint.annotations)
     return Prediction(
         id=joint.id,
         task="ED",
         source=joint.source,
         group=joint.group,
-        annotations=bare(joint.annotations),
+        annotations=annotations,
+        alignment=tuple(status[trigger] for trigger in annotations.mentions()),
         problems=joint.problems,
         not_offered=bare(joint.not_offered),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from knowcoder.corpus.locate import Alignment
 from knowcoder.corpus.sentence import Annotations
 from knowcoder.schema.concepts import Task
 
@@ -30,6 +31,8 @@ class Prediction:
         id: the sentence's id; with ``task`` it is matched to gold.
         source, group: copied from the sentence, for breakdowns.
         annotations: the united annotations of all prompts, with offsets where the text has the mention.
+        alignment: how each mention of ``annotations`` stands in the text, in the order of ``mentions()``; empty where
+            a predictor does not say.
         problems: the parser's problems, in words; empty where every answer parsed whole.
         not_offered: what the answers say of classes that their prompts did not offer: scored as mistakes.
         answers: one for each batch of classes; empty for a predictor that writes no text.
@@ -40,6 +43,7 @@ class Prediction:
     source: str = ""
     group: str = ""
     annotations: Annotations = field(default_factory=Annotations)
+    alignment: tuple[Alignment, ...] = ()
     problems: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
     not_offered: Annotations = field(default_factory=Annotations)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowcoder.corpus.locate import Locator
+from knowcoder.corpus.alignment import align
+from knowcoder.corpus.locate import Locator, alignment_of
 from knowcoder.corpus.search import as_written, fold, normalised
+from knowcoder.corpus.sentence import Annotations, Argument, Event, Mention, Relation
 
 TEXT = st.text(st.sampled_from("aAéb .-("), max_size=20)
 
@@ -42,3 +44,27 @@ def test_folding_keeps_offsets(text: str) -> None:
 def test_a_name_with_a_letter_is_found_in_itself(name: str) -> None:
     if any(character.isalnum() for character in fold(name.strip())) and "(" not in name:
         assert next(normalised(name, fold(name)), None) is not None
+
+
+def test_every_mention_of_an_answer_has_a_status() -> None:
+    text = "Ada met Ada; Érdi left."
+    ada, erdi, rome = (Mention("Human", name) for name in ("Ada", "erdi", "Rome"))
+    met, left = Mention("Met", "met"), Mention("Left", "left", 18, 22)
+    found = Annotations(
+        (ada, Mention("Human", "Érdi")),
+        (Relation("Knows", erdi, rome),),
+        (Event("Met", met, (Argument("who", ada),)), Event("Left", left)),
+    )
+    aligned = align(found, text)
+    expected = ("ambiguous", "exact", "normalised", "not found", "exact", "ambiguous", "exact")
+    assert alignment_of(aligned, text) == expected
+    told = (Mention("Human", "Ada", 0, 3), Mention("Human", "Rome"))  # what is told without a place is sought
+    assert alignment_of(aligned, text, told) == ("exact", "exact", "normalised", "not found", "exact", "exact", "exact")
+
+
+@given(st.lists(st.builds(Mention, st.just("T"), TEXT), max_size=4), TEXT)
+def test_what_has_offsets_is_exact_or_ambiguous(mentions: list[Mention], text: str) -> None:
+    found = align(Annotations(tuple(mentions)), text)
+    for mention, status in zip(found.mentions(), alignment_of(found, text), strict=True):
+        assert (mention.start is not None) == (status in ("exact", "ambiguous"))
+        assert (status == "exact") <= (text.count(mention.text) >= 1)

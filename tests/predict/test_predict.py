@@ -131,6 +131,10 @@ def test_gold_answers_give_gold_annotations_with_their_offsets(
         assert found[gold.id, "ED"].annotations.events == tuple(Event(e.type, e.trigger) for e in gold.events)
         assert found[gold.id, "EAE"].annotations.events == gold.events
         assert found[gold.id, "EAE"].group == gold.group
+        for task in TASKS:
+            mentions = list(found[gold.id, task].annotations.mentions())
+            assert len(found[gold.id, task].alignment) == len(mentions)
+            assert set(found[gold.id, task].alignment) <= {"exact", "ambiguous"}
         assert len(found[gold.id, "NER"].answers) == (2 if classes_per_prompt else 1)
 
 

@@ -101,6 +101,7 @@ def test_a_joint_answer_counts_for_detection_and_arguments(wrapper: Wrapper, tmp
     (detected,), (whole,) = found["0", "ED"].annotations.events, found["0", "EAE"].annotations.events
     assert detected.trigger == whole.trigger == Mention("Attack", "bombed", 4, 10)
     assert not detected.arguments
+    assert (found["0", "ED"].alignment, found["0", "EAE"].alignment) == (("exact",), ("exact", "ambiguous"))
     assert [argument.role for argument in whole.arguments] == ["attacker"]
     assert counts["tokens"] == 3
 
