@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig
-from transformers.modeling_outputs import BaseModelOutputWithPast
+from transformers.modeling_outputs import MoeModelOutputWithPast
 
 from knowcoder.checkpoint.mapping import PieceMap, meta_model, piece_map
 from knowcoder.errors import ModelError
@@ -51,10 +51,13 @@ class _Recorder(nn.Module):
 
 
 class _GivenBackbone(nn.Module):
-    """Stands in the place of the backbone and returns the hidden states that it is given."""
+    """Stands in the place of the backbone and returns the hidden states that it is given.
 
-    def forward(self, *arguments: Any, inputs_embeds: torch.Tensor, **settings: Any) -> BaseModelOutputWithPast:
-        return BaseModelOutputWithPast(last_hidden_state=inputs_embeds)
+    The output has the fields that heads of any kind read, routers' among them.
+    """
+
+    def forward(self, *arguments: Any, inputs_embeds: torch.Tensor, **settings: Any) -> MoeModelOutputWithPast:
+        return MoeModelOutputWithPast(last_hidden_state=inputs_embeds)
 
 
 class Skeleton:
@@ -225,9 +228,27 @@ def check_pieces(config: PreTrainedConfig) -> float:
         The largest difference of a logit, relative to the largest logit.
 
     Raises:
-        ModelError: they differ, so that this architecture cannot be trained under the pipeline.
+        ModelError: they differ or cannot be made, so that this architecture cannot be trained under the pipeline.
     """
-    small = small_copy(config)
+    instead = "so it cannot be trained under the pipeline; use sft with tuning=full instead"
+    try:
+        difference = _difference(small_copy(config))
+    except ModelError:
+        raise
+    except Exception as error:  # whatever an architecture may do that its pieces cannot
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ModelError(
+            f"model type {config.model_type}: a small copy does not run in pieces ({reason}), {instead}"
+        ) from error
+    if not difference < _TOLERANCE:
+        raise ModelError(
+            f"model type {config.model_type}: its layers give another result in pieces than as a whole (logits differ "
+            f"by {difference:.1e} on a small random copy), {instead}"
+        )
+    return difference
+
+
+def _difference(small: PreTrainedConfig) -> float:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         whole = AutoModelForCausalLM.from_config(small, dtype=torch.float32).eval()
@@ -245,14 +266,7 @@ def check_pieces(config: PreTrainedConfig) -> float:
             message = piece((message[0], positions.clone()))
         head = whole.get_output_embeddings()
         found = skeleton.logits(head, message[0].flatten(0, 1)).view_as(expected)
-    difference = ((found - expected).abs().max() / expected.abs().max()).item()
-    if not difference < _TOLERANCE:
-        raise ModelError(
-            f"model type {config.model_type}: its layers give another result in pieces than as a whole (logits differ "
-            f"by {difference:.1e} on a small random copy), so it cannot be trained under the pipeline; use sft with "
-            "tuning=full instead"
-        )
-    return difference
+    return ((found - expected).abs().max() / expected.abs().max()).item()
 
 
 def small_copy(config: PreTrainedConfig) -> PreTrainedConfig:
@@ -267,7 +281,8 @@ def small_copy(config: PreTrainedConfig) -> PreTrainedConfig:
         small.sliding_window = 5  # shorter than the rows that it is tried on
     small.vocab_size = min(config.vocab_size, 128)
     for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
-        setattr(small, name, None)
+        if getattr(small, name, None) is not None:
+            setattr(small, name, 0)
     if getattr(small, "head_dim", None) is None and config.hidden_size % config.num_attention_heads:
         return small
     width = getattr(small, "head_dim", None) or config.hidden_size // config.num_attention_heads
