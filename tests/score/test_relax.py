@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from knowcoder.config.keys import keys_of
 from knowcoder.config.score import ScoreConfig
 from knowcoder.corpus.sentence import Annotations, Argument, Event, LabelSet, Mention, Relation
-from knowcoder.errors import ModelError
 from knowcoder.schema.concepts import TASKS, EntityType
 from knowcoder.schema.library import SchemaLibrary
-from knowcoder.score.head_words import load_head_words
 from knowcoder.score.match import Example, join, pair
 from knowcoder.score.metrics import score
 from knowcoder.score.mistakes import find_mistakes
@@ -184,8 +182,3 @@ def test_published_numbers_are_given_for_the_same_profile_and_benchmark_alone() 
         "ED",
         "EAE",
     }
-
-
-def test_head_words_are_refused_with_the_reason_where_something_is_missing() -> None:
-    with pytest.raises(ModelError, match=r"pip install|spacy download"):
-        load_head_words("no_such_pipeline")
