@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from knowcoder.checkpoint.mapping import DTYPES, meta_model, piece_map, read_con
 from knowcoder.checkpoint.weights import INDEX, Weights, open_hf, open_pipeline
 from knowcoder.errors import ArtefactError, ModelError
 
-_SHARD_BYTES = 1 << 30
+SHARD_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ def to_pipeline(model_dir: Path, output_dir: Path, dtype: str = "") -> Converted
     write_checksums(step, copy.checksums)
     copy_model_files(model_dir, output_dir)
     if dtype:
-        _set_dtype(output_dir / "config.json", copy.dtypes)
+        set_dtype(output_dir / "config.json", copy.dtypes)
     write_latest(output_dir, step.name)
     return copy.done()
 
 
-def to_hf(checkpoint_dir: Path, output_dir: Path, dtype: str = "", shard_bytes: int = _SHARD_BYTES) -> Converted:
+def to_hf(checkpoint_dir: Path, output_dir: Path, dtype: str = "", shard_bytes: int = SHARD_BYTES) -> Converted:
     """Write a pipeline checkpoint as a Hugging Face model folder (safetensors, cut into shards of `shard_bytes`).
 
     Args:
@@ -83,20 +83,34 @@ def to_hf(checkpoint_dir: Path, output_dir: Path, dtype: str = "", shard_bytes: 
     root, step = find_step(checkpoint_dir)
     mapping = piece_map(meta_model(read_config(root)))
     copy = _Copy(open_pipeline(step, mapping), output_dir, dtype)
+    save_hf({name: copy.size(name) for name in mapping.hf_names()}, copy.take, output_dir, shard_bytes)
+    write_checksums(output_dir, copy.checksums)
+    copy_model_files(root, output_dir)
+    set_dtype(output_dir / "config.json", copy.dtypes)
+    return copy.done()
+
+
+def save_hf(
+    sizes: dict[str, int], take: Callable[[str], torch.Tensor], output_dir: Path, shard_bytes: int = SHARD_BYTES
+) -> None:
+    """Write tensors as safetensors, cut into shards of `shard_bytes`, with the table of which stands where.
+
+    Args:
+        sizes: bytes of each tensor, by its name. take: returns a tensor, asked for shard by shard.
+
+    Raises:
+        ModelError: a file cannot be written.
+    """
     place: dict[str, str] = {}
-    shards = list(_shards({name: copy.size(name) for name in mapping.hf_names()}, shard_bytes))
-    for number, names in enumerate(tqdm(shards, desc="convert", unit=" file", disable=None), 1):
+    shards = list(_shards(sizes, shard_bytes))
+    for number, names in enumerate(tqdm(shards, desc="write", unit=" file", disable=None), 1):
         file = f"model-{number:05d}-of-{len(shards):05d}.safetensors" if len(shards) > 1 else "model.safetensors"
-        state = {name: copy.take(name) for name in names}
+        state = {name: take(name) for name in names}
         with _saving(output_dir / file) as path:
             save_file(state, path, metadata={"format": "pt"})
         place |= dict.fromkeys(names, file)
     if len(shards) > 1:
-        jsonl.write_json(output_dir / INDEX, {"metadata": {"total_size": copy.bytes}, "weight_map": place})
-    write_checksums(output_dir, copy.checksums)
-    copy_model_files(root, output_dir)
-    _set_dtype(output_dir / "config.json", copy.dtypes)
-    return copy.done()
+        jsonl.write_json(output_dir / INDEX, {"metadata": {"total_size": sum(sizes.values())}, "weight_map": place})
 
 
 def cast(tensor: torch.Tensor, dtype: torch.dtype | None, out: torch.Tensor | None = None) -> torch.Tensor:
@@ -212,7 +226,7 @@ def _shards(sizes: dict[str, int], limit: int) -> Iterator[list[str]]:
     yield shard
 
 
-def _set_dtype(config: Path, dtypes: set[torch.dtype]) -> None:
+def set_dtype(config: Path, dtypes: set[torch.dtype]) -> None:
     """Let the configuration say the number format that the tensors have: a loader would cast them to what it says."""
     if len(dtypes) != 1:
         return

@@ -52,19 +52,26 @@ def open_hf(folder: Path, mapping: PieceMap) -> Weights:
     Raises:
         ModelError: a file cannot be read, or a tensor is missing, surplus, there twice or of another shape.
     """
-    paths, placed = _hf_files(folder)
+    tensors, files, placed = _hf_tensors(folder)
     wanted = {mapping.hf_name(p, n): shape for p, shapes in enumerate(mapping.shapes) for n, shape in shapes.items()}
     weights = Weights(mapping, checksums=read_checksums(folder))
-    for path in paths:
-        for name, tensor in _mapped(path).items():
-            if name in weights.tensors:
-                raise ModelError(f"{path}: tensor {name} stands in {weights.files[name].name} too; keep one")
-            if name in wanted or not mapping.is_computed(name):
-                weights.tensors[name], weights.files[name] = tensor, path
+    for name, tensor in tensors.items():
+        if name in wanted or not mapping.is_computed(name):
+            weights.tensors[name], weights.files[name] = tensor, files[name]
     _accept_tied_twin(weights)
-    where = dict.fromkeys(wanted, paths[0] if len(paths) == 1 else folder) | placed | weights.files
+    only = set(files.values())
+    where = dict.fromkeys(wanted, only.pop() if len(only) == 1 else folder) | placed | weights.files
     check_shapes(wanted, weights.tensors, where.__getitem__)
     return weights
+
+
+def hf_tensors(folder: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of a Hugging Face folder of any architecture, mapped from its files.
+
+    Raises:
+        ModelError: there are none, a file cannot be read, or a tensor is there twice.
+    """
+    return _hf_tensors(folder)[0]
 
 
 def open_pipeline(step: Path, mapping: PieceMap) -> Weights:
@@ -107,6 +114,19 @@ def _hf_files(folder: Path) -> tuple[list[Path], dict[str, Path]]:
                     raise ModelError(f"{path}: is missing; {index} says that tensor {name} stands in it")
             return sorted(set(placed.values())), placed
     raise ModelError(f"{folder}: holds no weights: neither {' nor '.join(name for pair in _HF_FILES for name in pair)}")
+
+
+def _hf_tensors(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Path], dict[str, Path]]:
+    """Return the tensors by name, the file of each, and the file in which a table says it should stand."""
+    paths, placed = _hf_files(folder)
+    tensors: dict[str, torch.Tensor] = {}
+    files: dict[str, Path] = {}
+    for path in paths:
+        for name, tensor in _mapped(path).items():
+            if name in tensors:
+                raise ModelError(f"{path}: tensor {name} stands in {files[name].name} too; keep one")
+            tensors[name], files[name] = tensor, path
+    return tensors, files, placed
 
 
 def _accept_tied_twin(weights: Weights) -> None:
