@@ -22,7 +22,7 @@ PROFILES: dict[str, Profile] = {
             "Li et al., KnowCoder, ACL 2024, section 4 and appendices G and J; ICT-GoKnow/KnowCoder, eval/src",
             "The published code filters types before it looks at ancestors, which the paper does the other way "
             "round, as here; it counts a right answer every time that it is repeated; it compares ED on ACE 2005 by 8 "
-            "coarse classes, which need coarse=FILE; and its test sets are samples.",
+            "coarse classes, which need coarse=configs/coarse/ace05-ee.json; and its test sets are samples.",
         ),
         Profile(
             "gollie",

@@ -7,7 +7,10 @@ from itertools import permutations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
+from knowcoder import jsonl
+from knowcoder.config import configs_dir
 from knowcoder.config.keys import keys_of
 from knowcoder.config.score import ScoreConfig
 from knowcoder.corpus.sentence import Annotations, Argument, Event, LabelSet, Mention, Relation
@@ -168,6 +171,13 @@ def test_profiles_are_choices_of_the_key_and_made_of_known_rules() -> None:
         assert profile.reference
         for rules in profile.rules.values():
             assert set(rules) <= set(RULES)
+
+
+def test_the_coarse_classes_of_ace_are_those_that_its_labels_begin_with() -> None:
+    coarse = jsonl.read_json(configs_dir() / "coarse" / "ace05-ee.json", dict[str, str])
+    events = OmegaConf.load(configs_dir() / "benchmark" / "ace05-ee.yaml").events
+    assert coarse == {event.name: label.partition(":")[0] for label, event in events.items()}
+    assert (len(coarse), len(set(coarse.values()))) == (33, 8)
 
 
 def test_published_numbers_are_given_for_the_same_profile_and_benchmark_alone() -> None:
