@@ -30,6 +30,11 @@ def shard(rows: list[int], rank: int, size: int) -> list[int]:
     return rows[rank * per_rank : (rank + 1) * per_rank]
 
 
+def random_seed(seed: int, step: int, rank: int) -> int:
+    """Return the seed of what a rank draws in a step, so that no random state has to be kept."""
+    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])
+
+
 def accumulation(global_batch: int, micro_batch: int, size: int) -> int:
     """Return the micro-batches per step of each of `size` data-parallel ranks.
 

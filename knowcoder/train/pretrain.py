@@ -2,46 +2,52 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
-import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 
-from knowcoder import jsonl
-from knowcoder.checkpoint.folder import copy_model_files, find_step, model_root, write_latest
+from knowcoder import artefact
+from knowcoder.checkpoint.folder import copy_model_files, model_root
 from knowcoder.checkpoint.mapping import read_config
 from knowcoder.config import PretrainConfig
-from knowcoder.errors import ConfigError, ModelError
-from knowcoder.train import launch
+from knowcoder.errors import ConfigError, ModelError, TrainingError
+from knowcoder.train import agreement, launch
+from knowcoder.train.checkpoints import State
 from knowcoder.train.deepspeed_config import check_keys, pipeline_config
-from knowcoder.train.order import shard
+from knowcoder.train.guards import LossWatch, StepGuard
+from knowcoder.train.order import random_seed, shard
 from knowcoder.train.process_group import quiet, start_process_group
 from knowcoder.train.record import Record, sample_of
 from knowcoder.train.rows import PackedRows, StepBatches
+from knowcoder.train.saver import Saver
 from knowcoder.train.schedule import rate_factor
 from knowcoder.train.stage import build_optimizer, build_pipeline
+from knowcoder.train.stopping import StopSignal
 from knowcoder.train.throughput import Throughput
 from knowcoder.train.zero_muon import ZeroMuon
 
-STATE = "state.json"
+_NAMED = 8  # rows of a bad step that a message names
 
 
 def pretrain(config: PretrainConfig, run_dir: Path) -> dict[str, Any]:
     """Train one rank of a pipeline run; rank and number of ranks come from the environment, as torchrun sets it.
 
     Writes into `run_dir`: checkpoints (`stepN/`, `latest`, configuration and tokenizer) and the record of the run.
-    Continues from its last checkpoint where `config.resume` is set.
+    Continues from its last whole checkpoint where `config.resume` is set, also with another number of stages or ranks.
 
     Returns:
         Facts for the manifest: steps, trained tokens, parameters, stages, data-parallel ranks, final loss.
 
     Raises:
-        ConfigError: keys that do not go together. ModelError: the model cannot be cut, or does not fit the data.
+        ConfigError: keys that do not go together, or ranks that were given different things. ModelError: the model
+        cannot be cut, or does not fit the data. TrainingError: a checkpoint cannot be written, or a step is bad and the
+        keys say to stop. StoppedError: a signal asked for it, and the run is saved.
     """
     launch.single()
     world = int(os.environ["WORLD_SIZE"])
@@ -49,8 +55,8 @@ def pretrain(config: PretrainConfig, run_dir: Path) -> dict[str, Any]:
         raise ConfigError(f"parallel.pp={config.parallel.pp} does not divide {world} processes; change one of them")
     if config.precision == "fp16" and not torch.cuda.is_available():
         raise ConfigError("precision=fp16 needs a GPU; use bf16 or fp32")
-    with Record(run_dir, config) as record:
-        run = _Run(config, run_dir, record)
+    with Record(run_dir, config) as record, StopSignal() as stop:
+        run = _Run(config, run_dir, record, stop)
         facts = run.train()
         dist.barrier()
         return facts
@@ -59,15 +65,19 @@ def pretrain(config: PretrainConfig, run_dir: Path) -> dict[str, Any]:
 class _Run:
     """The engine, the data and the place in the data of one rank."""
 
-    def __init__(self, config: PretrainConfig, run_dir: Path, record: Record) -> None:
-        self.config, self.run_dir, self.record = config, run_dir, record
+    def __init__(self, config: PretrainConfig, run_dir: Path, record: Record, stop: StopSignal) -> None:
+        self.config, self.run_dir, self.record, self.stop = config, run_dir, record, stop
         self.source = Path(config.model)
-        self.root = model_root(self.source)
         start_process_group()
+        agreement.agree("their keys", agreement.keys(config))
+        agreement.agree("the versions of packages", artefact.versions())
+        self.root = model_root(self.source)
         torch.manual_seed(config.seed)
         self.rows = PackedRows(Path(config.data))
+        agreement.agree("their data", self.rows.marks())
         self._check_model()
         module, self.loss = build_pipeline(self.source, config)
+        agreement.agree("their weights", agreement.marks(module))
         self.parameters = _count(module)
         grid = module.mpu()
         self.pp, self.dp = config.parallel.pp, grid.data_parallel_size
@@ -77,51 +87,97 @@ class _Run:
         )
         self.optimizer = build_optimizer(module, config)
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
-        self.engine = self._engine(module)
+        self.state = State(0, self.pp, self.dp, list(module.parts))
+        self._start(module)
         self.device = self.engine.device
-        self.step = self._resume() if config.resume else 0
+
+    def _start(self, module: Any) -> None:
+        """Make the engine, and continue from the last checkpoint where that is asked for."""
+        self.saver = Saver(self.run_dir, self.config)
+        last = self.saver.last() if self.config.resume else None
+        moved = last is not None and (last[1].pp, last[1].dp, last[1].cut) != (self.pp, self.dp, self.state.cut)
+        self.engine = self._engine(module, moved)
+        self.saver.attach(self.engine)
+        if last is not None:
+            folder, state = last
+            self.saver.load(folder, universal=moved)
+            self.record.say(_continued(folder, state, self.state))
+            self.state = replace(state, pp=self.pp, dp=self.dp, cut=self.state.cut)
+        watch = LossWatch(self.config, self.state.recent)
+        self.guard = StepGuard(self.engine, watch, self.saver, self.stop, fp16=self.config.precision == "fp16")
 
     def train(self) -> dict[str, Any]:
         """Run all steps that are left."""
-        config = self.config
+        config, state = self.config, self.state
         self.record.say(sample_of(self.root, self.rows))
-        throughput, losses, loss = Throughput(), [], float("nan")
-        if self.step == 0 and dist.get_rank() == 0:
+        throughput = Throughput()
+        if state.step == 0 and dist.get_rank() == 0:
             copy_model_files(self.root, self.run_dir)
-        while self.step < config.steps:
-            for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
-                group["lr"] = peak * rate_factor(self.step, config)
-            losses.append(self.engine.train_batch(self._micro_batches(self.step)).detach())
-            rows = self.batches.of_step(self.step)
-            self.step += 1
-            tokens, trained = int(self.rows.lengths[rows].sum()), int(self.rows.trained[rows].sum())
-            throughput.add(tokens, trained, len(rows) * self.rows.max_length)
-            if self.step % config.log_every == 0 or self.step == config.steps:
-                loss = torch.stack(losses).mean().item()
-                losses = []
-                self._log(loss, throughput)
-            if self.step % config.save_every == 0 or self.step == config.steps:
-                self._save()
+        while state.step < config.steps:
+            self._train_step(throughput)
+            last = state.step == config.steps
+            if state.step % config.log_every == 0 or last:
+                self._log(throughput)
+            if not self.guard.writing:
+                self.saver.finish()
+            if (
+                last
+                or self.guard.stop_asked
+                or any(every and state.step % every == 0 for every in (config.save_every, config.keep_every))
+            ):
+                self.saver.save(replace(state, unlogged=list(state.unlogged), recent=self.guard.recent))
+            if self.guard.stop_asked and not last:
+                self.saver.finish()
+                raise self.stop.stopped(state.step)
+        self.saver.finish()
         trained_tokens = sum(self.batches.trained_tokens(step) for step in range(config.steps))
         return {
-            "steps": self.step,
+            "steps": state.step,
             "trained_tokens": trained_tokens,
             "parameters": self.parameters,
             "pp": self.pp,
             "dp": self.dp,
-            "loss": loss,
-        }
+            "loss": state.loss,
+        } | ({"skipped_steps": state.skipped} if state.skipped else {})
 
-    def _log(self, loss: float, throughput: Throughput) -> None:
-        norm = self.engine.get_global_grad_norm()
-        if not loss == loss:
-            raise ModelError(f"the loss of step {self.step} is not a number; lower learning_rate or use precision=bf16")
-        figures = {
-            "step": self.step,
-            "loss": loss,
-            "learning_rate": self.config.learning_rate * rate_factor(self.step - 1, self.config),
-            "grad_norm": float(norm) if norm is not None else None,
-        }
+    def _train_step(self, throughput: Throughput) -> None:
+        """Train on the next step's rows; a step that the guard refuses leaves the weights as they are."""
+        state = self.state
+        for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * rate_factor(state.step, self.config)
+        torch.manual_seed(random_seed(self.config.seed, state.step, dist.get_rank()))
+        loss = self.engine.train_batch(self._micro_batches(state.step)).item()
+        rows = self.batches.of_step(state.step)
+        verdict = self.guard.verdict
+        if verdict.action == "stop":
+            self.saver.finish()
+            raise TrainingError(
+                f"step {state.step + 1} is not taken: {verdict.why}; its rows are {', '.join(map(str, rows[:_NAMED]))}"
+                f"{', ...' if len(rows) > _NAMED else ''}; look at them, or lower learning_rate, or leave such steps "
+                "out with non_finite=skip and on_spike=skip"
+            )
+        state.step += 1
+        if verdict.why:
+            done = "is left out" if verdict.action == "skip" else "is odd"
+            self.record.say(f"step {state.step} {done}: {verdict.why}")
+        if verdict.action == "take":
+            state.unlogged.append(loss)
+        else:
+            state.skipped += 1
+        tokens, trained = int(self.rows.lengths[rows].sum()), int(self.rows.trained[rows].sum())
+        throughput.add(tokens, trained, len(rows) * self.rows.max_length)
+
+    def _log(self, throughput: Throughput) -> None:
+        state, norm = self.state, self.engine.get_global_grad_norm()
+        figures: dict[str, Any] = {"step": state.step}
+        if state.unlogged:  # else every step since the last line was left out
+            state.loss = torch.tensor(state.unlogged).mean().item()
+            figures["loss"] = state.loss
+            state.unlogged = []
+        figures["learning_rate"] = self.config.learning_rate * rate_factor(state.step - 1, self.config)
+        figures["grad_norm"] = float(norm) if norm is not None and math.isfinite(norm) else None
+        if state.skipped:
+            figures["skipped_steps"] = state.skipped
         self.record.step(figures | throughput.take())
 
     def _micro_batches(self, step: int) -> Iterator[tuple[Any, Any]]:
@@ -142,49 +198,17 @@ class _Run:
         for misfit in self.rows.misfits(read_config(self.root)):
             raise ModelError(f"model={self.source}: {misfit}")
 
-    def _engine(self, module: Any) -> Any:
+    def _engine(self, module: Any, universal: bool) -> Any:
         import deepspeed
 
         held = sum(parameter.numel() for parameter in module.parameters())
-        settings = pipeline_config(self.config, self.batches.accumulation, held=held)
+        settings = pipeline_config(self.config, self.batches.accumulation, universal, held)
         check_keys(settings)
         with quiet():
             engine, *_ = deepspeed.initialize(model=module, optimizer=self.optimizer, config=settings)
         if isinstance(self.optimizer, ZeroMuon):
             self.optimizer.bind(module.mpu().get_data_parallel_group())
         return engine
-
-    def _save(self) -> None:
-        """Write a checkpoint; `latest` names it only when it is whole. Keep the last `keep_last`."""
-        name = f"step{self.step}"
-        with quiet():
-            self.engine.save_checkpoint(str(self.run_dir), tag=name, save_latest=False, exclude_frozen_parameters=False)
-        dist.barrier()
-        if dist.get_rank() == 0:
-            state = {"step": self.step, "pp": self.pp, "dp": self.dp, "optimizer": self.config.optimizer}
-            jsonl.write_json(self.run_dir / name / STATE, state)
-            write_latest(self.run_dir, name)
-            for old in _steps(self.run_dir)[: -max(1, self.config.keep_last)]:
-                shutil.rmtree(old)
-        dist.barrier()
-
-    def _resume(self) -> int:
-        """Load the last checkpoint of this run, if there is one, and return how many steps it has done."""
-        if not (self.run_dir / "latest").is_file():
-            return 0
-        _, folder = find_step(self.run_dir)
-        state = json.loads((folder / STATE).read_text())
-        if (state["pp"], state["dp"]) != (self.pp, self.dp):
-            raise ConfigError(
-                f"resume=true: {folder} was written with parallel.pp={state['pp']} and {state['dp']} data-parallel "
-                f"processes, now there are {self.pp} and {self.dp}; use the same, or start from its weights with "
-                f"model={self.run_dir}"
-            )
-        with quiet():
-            loaded, _ = self.engine.load_checkpoint(str(self.run_dir), tag=folder.name)
-        if loaded is None:
-            raise ModelError(f"{folder}: the engine cannot read this checkpoint")
-        return int(state["step"])
 
 
 def _count(module: Any) -> int:
@@ -195,6 +219,8 @@ def _count(module: Any) -> int:
     return sum(counts) // module.mpu().data_parallel_size
 
 
-def _steps(folder: Path) -> list[Path]:
-    found = [path for path in folder.glob("step*") if path.name.removeprefix("step").isdecimal()]
-    return sorted(found, key=lambda path: int(path.name.removeprefix("step")))
+def _continued(folder: Path, then: State, now: State) -> str:
+    text = f"continuing after step {then.step}, from {folder}"
+    if (then.pp, then.dp, then.cut) == (now.pp, now.dp, now.cut):
+        return text
+    return f"{text}, written by {then.pp} stages x {then.dp} data-parallel ranks, read by {now.pp} x {now.dp}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 
 from knowcoder import config, jsonl
-from knowcoder.errors import KnowcoderError
+from knowcoder.errors import KnowcoderError, TrainingError
 from knowcoder.quiet import quiet
 from knowcoder.train.launch import FACTS, end_with_parent, rank, say_end, work
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(verb: str, resolved: str) -> int:
@@ -22,11 +25,24 @@ def main(verb: str, resolved: str) -> int:
         if rank() == 0:
             jsonl.write_json(run_dir / FACTS, facts)
     except KnowcoderError as error:
-        say_end(run_dir, error)
-        return error.code
+        return _end(run_dir, error)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        text = f"{error.filename or run_dir}: {error.strerror}; make room, then continue with resume=true"
+        return _end(run_dir, TrainingError(text))
     except KeyboardInterrupt:  # the command that was interrupted says so
         return 130
     return 0
+
+
+def _end(run_dir: Path, error: KnowcoderError) -> int:
+    """Leave word for the command; where even that finds no room, say it here."""
+    try:
+        say_end(run_dir, error)
+    except OSError:
+        print(f"rank {rank()}: error: {error}", file=sys.stderr)
+    return error.code
 
 
 if __name__ == "__main__":

@@ -109,6 +109,8 @@ class Record:
         """Forget what a cut-off run had measured after its last checkpoint: those steps are done again."""
         path = self._run_dir / METRICS
         if path.is_file():
+            whole, newline, _ = path.read_bytes().rpartition(b"\n")  # a kill may have cut the last line off
+            path.write_bytes(whole + newline)
             jsonl.write(path, [line for line in jsonl.read(path, dict[str, Any]) if line["step"] < step])
 
     def _write_run(self) -> None:

@@ -36,6 +36,11 @@ class StopSignal:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    @property
+    def asked(self) -> bool:
+        """Whether this rank was told to stop."""
+        return bool(self._asked)
+
     def agreed(self) -> bool:
         """Say whether any rank was told to stop; all ranks must ask, after the same step."""
         if dist.is_initialized():

@@ -11,6 +11,8 @@ import torch.distributed as dist
 
 from knowcoder.config import PretrainConfig
 from knowcoder.train import pretrain
+from knowcoder.train.checkpoints import State
+from knowcoder.train.saver import Saver
 
 
 def main(plan: str) -> None:
@@ -31,20 +33,21 @@ def cut_off(config: PretrainConfig, run_dir: Path, stop: int) -> None:
     class Killed(Exception):
         pass
 
-    save = pretrain._Run._save
+    save = Saver.save
 
-    def save_and_die(self: pretrain._Run) -> None:
-        save(self)
-        if self.step == stop:
+    def save_and_die(self: Saver, state: State) -> None:
+        save(self, state)
+        if state.step == stop:
+            self.finish()
             raise Killed
 
-    pretrain._Run._save = save_and_die
+    Saver.save = save_and_die
     try:
         pretrain.pretrain(config, run_dir)
     except Killed:
         pass
     finally:
-        pretrain._Run._save = save
+        Saver.save = save
 
 
 def note_rows(folder: Path) -> None:
