@@ -71,6 +71,7 @@ class ZeroMuon(torch.optim.Optimizer):
         state = self.state[flat]
         if not state:
             state.update(step=0, exp_avg=torch.zeros_like(flat), exp_avg_sq=flat.new_zeros(0))
+        state.setdefault("exp_avg_sq", flat.new_zeros(0))  # not in a checkpoint of another cut
         state["step"] += 1
         state["exp_avg"].lerp_(flat.grad, 1 - _MOMENTUM)
         update = self._gathered(flat.grad.lerp(state["exp_avg"], _MOMENTUM))
