@@ -90,8 +90,11 @@ class RelationKeys:
     tail: str = key("tail", "the tail, likewise")
     head_type: str = key("", "path of the entity type of the head")
     tail_type: str = key("", "path of the entity type of the tail")
+    head_id: str = key("", "path of the id that TYPES knows the head by, where the record says it")
+    tail_id: str = key("", "path of the id that TYPES knows the tail by")
     pattern: str = key("", "regular expression that takes a relation in text apart into type, head and tail")
     qualifiers: str = key("", "path of roles and fillers beside the relation, which make it an event too")
+    not_events: Names = key([], "roles beside a relation that keep it from being an event, such as point in time")
     quadruples: bool = key(False, "a list of four is head, tail, role and filler: it qualifies the relation of the two")
 
 
@@ -138,6 +141,16 @@ class LayoutConfig:
 
 
 @dataclass
+class NamesKeys:
+    """A file of entities as JSON lines, each with its id and what it is called."""
+
+    file: str = key("", "the file; its names go before those of TYPES", foreign=True)
+    id: str = key("id", "path of the id")
+    name: str = key("name", "path of the name, or of a list with the name first")
+    aliases: str = key("aliases", "path of other names")
+
+
+@dataclass
 class CorpusConfig(LayoutConfig, OutputConfig):
     output: str = key("", "folder to write; not needed where the stage only prints")
     benchmark: Names = key([], "names in configs/benchmark, or YAML files like those; without any, format says it")
@@ -155,6 +168,13 @@ class CorpusConfig(LayoutConfig, OutputConfig):
     language: str = key("en", "language of the text")
     labels: Names = key([], "LABEL=CLASS for labels that shall be called otherwise; LABEL= leaves that label out")
     schema: str = key("", "library that gives the class names, by name, id, label or alias", kinds=("schema",))
+    types: str = key(
+        "",
+        "library with facts.jsonl: what entities are instances of types the ends of relations, by id or else by name; "
+        "its classes count unless SCHEMA is given",
+        kinds=("schema",),
+    )
+    names: NamesKeys = field(default_factory=NamesKeys)
     shares: Numbers = key(
         [],
         "shares of the training text, each a split of its own, train-5; a smaller lies within a larger",

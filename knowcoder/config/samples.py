@@ -43,13 +43,6 @@ class SamplesConfig(LongConfig):
     )
     weights: list[float] = key([], "times that each corpus is taken per pass, 0.5 for half of it; none for once")
     caps: list[int] = key([], "sentences taken of each corpus per pass, at most; 0 for all", unit="sentences")
-    facts: str = key(
-        "",
-        "understanding: what entities are instances of, from a schema library or a file; types aligned text by NAMES",
-        foreign=True,
-        kinds=("schema",),
-    )
-    names: str = key("", "understanding: file of entities' names, for FACTS", foreign=True)
     instances: str = key(
         "sentence", "understanding: what instance code begins with", choices=("sentence", "import", "whole")
     )

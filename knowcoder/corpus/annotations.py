@@ -7,7 +7,7 @@ called, and whether its offsets count tokens or characters, is a matter of keys.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ from knowcoder.corpus.tags import decode_tags
 from knowcoder.schema.concepts import Task
 
 T = TypeVar("T")
+Hints = Sequence[str]
 
 
 def tasks_of(layout: LayoutConfig) -> tuple[Task, ...]:
@@ -263,11 +264,39 @@ class _Document:
         other = heads[0] if len(heads) == 1 else None
         tails = self.places.resolve(reference_at(item, keys.tail, spans), "tail", tail_type, spans, apart_from=other)
         passage, head, tail = _together(heads, tails, label)
-        relation = Relation(kind.name, _known_type(passage, head, kind.head), _known_type(passage, tail, kind.tail))
+        hints = self.classes.linker.hints(kind.name) if self.classes.linker else ((), ())
+        head = self._linked(passage, head, item.get(keys.head), item.get(keys.head_id), kind.head, hints[0])
+        tail = self._linked(passage, tail, item.get(keys.tail), item.get(keys.tail_id), kind.tail, hints[1])
+        self._require_types(passage, head, tail)
+        relation = Relation(kind.name, head, tail)
         if relation in passage.relations:
             raise Unusable("relation said twice", f"{head.text} | {kind.name} | {tail.text}")
         passage.relations[relation] = None
         return passage, relation
+
+    def _linked(
+        self, passage: Passage, mention: Mention, name: Any, id: Any = None, hinted: str = UNTYPED, hints: Hints = ()
+    ) -> Mention:
+        """A mention with its type: its own, that of the entity there, or what its entity is; else the hinted one."""
+        mention = _known_type(passage, mention, UNTYPED)
+        linker = self.classes.linker
+        if mention.type == UNTYPED and linker:
+            try:
+                found = linker.typed(mention, name if isinstance(name, str) else mention.text, str(id), hints)
+            except Unusable:
+                passage.lost = True
+                raise
+            passage.linked.update(dict.fromkeys(found))
+            if linker.ready:
+                return found[0] if found else mention
+        return mention if mention.type != UNTYPED else replace(mention, type=hinted)
+
+    def _require_types(self, passage: Passage, *mentions: Mention) -> None:
+        """Reject a relation of aligned text with an end of which it is not known what it is."""
+        for mention in mentions if self.classes.linker and self.classes.linker.ready else ():
+            if mention.type == UNTYPED:
+                passage.lost = True
+                raise Unusable("an entity of unknown type", mention.text)
 
     def _type_at(self, item: Found, path: str) -> str:
         label = item.get(path) if path else None
@@ -320,7 +349,7 @@ class _Document:
         passage, mention = next((found for found in placed if found[0] is near), placed[0])
         if near is not None and passage is not near:
             raise Unusable("argument in another sentence", f"{said.role}: {mention.text}")
-        argument = Argument(role, _known_type(passage, mention, UNTYPED))
+        argument = Argument(role, self._linked(passage, mention, said.filler))
         if argument in filled:
             raise Unusable("argument said twice", f"{said.role}: {mention.text}")
         filled.append(argument)
@@ -331,14 +360,26 @@ class _Document:
     def _qualified(self, item: Found, relation: tuple[Passage, Relation], qualifiers: list[Said]) -> Event:
         """The event that a relation with qualifiers is: head and tail are its subject and object."""
         passage, said = relation
-        kind = self.classes.event(str(item.get(self.layout.relations.type)))
+        try:
+            for qualifier in qualifiers:
+                if qualifier.role in self.layout.relations.not_events:
+                    raise Unusable("qualifier of no event", qualifier.role)
+            kind = self.classes.event(str(item.get(self.layout.relations.type)))
+        except Unusable as error:
+            for qualifier in qualifiers:
+                self._reject(Unusable(f"argument of a rejected event: {error.reason}", qualifier.role))
+            raise
+        ends = {"subject": said.head, "object": said.tail}  # which the types of a library need not have as roles
         filled = [
-            Argument(self.classes.role(kind, "subject"), said.head),
-            Argument(self.classes.role(kind, "object"), said.tail),
+            Argument(self.classes.role(kind, role), mention)
+            for role, mention in ends.items()
+            if self.classes.open or role in kind.roles
         ]
         self.reading.kept += len(filled)
         for qualifier in qualifiers:
             self._attempt(self._argument, filled, [passage], kind, qualifier)
+        if not filled:
+            raise Unusable("event without trigger or argument", kind.name)
         event = Event(kind.name, None, tuple(filled))
         passage.events.append(event)
         return event

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from msgspec import structs
 
-from knowcoder.corpus.labels import Classes, EventClass, RelationClass, relation_classes
+from knowcoder.corpus.labels import Classes, EventClass, RelationClass, classes_of, relation_classes
 from knowcoder.corpus.layout import layout_of
+from knowcoder.corpus.linker import Linker
 from knowcoder.corpus.read import read_file
 from knowcoder.corpus.reading import Corpus, Reading, join, used_labels
 from knowcoder.corpus.registry import Benchmark, Split, concepts_of, label_set, load
@@ -19,24 +20,32 @@ from knowcoder.corpus.sentence import LabelSet, Sentence
 from knowcoder.errors import ConfigError, DataError
 from knowcoder.schema.concepts import Concept
 from knowcoder.schema.json_source import read_json
+from knowcoder.schema.library import SchemaLibrary
 from knowcoder.schema.source import name_concepts, unite
 
 
 def read_benchmarks(
-    chosen: Sequence[str], path: str | Path, train_on_dev: Sequence[str] = (), keep_other: bool = True
+    chosen: Sequence[str],
+    path: str | Path,
+    train_on_dev: Sequence[str] = (),
+    keep_other: bool = True,
+    library: SchemaLibrary | None = None,
+    linker: Linker | None = None,
 ) -> Corpus:
     """Read several benchmarks as one corpus; their sources and label sets stay apart.
 
     Args:
         train_on_dev: those of them whose development text becomes training text.
         keep_other: whether labels that mean "none of the others" are read.
+        library: gives the classes of a data set that has none of its own.
+        linker: says what entities are.
 
     Raises:
         ConfigError: ``train_on_dev`` names one that is not among them or has no development text.
     """
     if unread := sorted(set(train_on_dev) - set(chosen)):
         raise ConfigError(f"train_on_dev: {unread[0]} is not among the benchmarks that are read")
-    corpora = {name: read_benchmark(name, path, keep_other) for name in chosen}
+    corpora = {name: read_benchmark(name, path, keep_other, library, linker) for name in chosen}
     for name in train_on_dev:
         corpora[name] = _dev_as_train(name, corpora[name])
     return join(list(corpora.values()))
@@ -58,7 +67,13 @@ def _dev_as_train(name: str, corpus: Corpus) -> Corpus:
 _TRAINING = ("train", "dev")
 
 
-def read_benchmark(name: str, path: str | Path, keep_other: bool = True) -> Corpus:
+def read_benchmark(
+    name: str,
+    path: str | Path,
+    keep_other: bool = True,
+    library: SchemaLibrary | None = None,
+    linker: Linker | None = None,
+) -> Corpus:
     """Read a benchmark with class names in the place of its labels.
 
     Args:
@@ -73,20 +88,24 @@ def read_benchmark(name: str, path: str | Path, keep_other: bool = True) -> Corp
     root = _root(benchmark, path)
     dropped = frozenset(benchmark.left_out) | frozenset(() if keep_other else benchmark.other)
     parts = _parts(name, benchmark, root)
+    classes = {part.source: replace(_classes(benchmark, part, dropped, library), linker=linker) for part in parts}
     corpus = Corpus({}, {part.source: _offered(benchmark, part, dropped) for part in parts})
     for split, layout in benchmark.splits.items():
         reading = Reading()
         corpus.splits[split] = [
             sentence
             for part in parts
-            for sentence in _read(benchmark, layout, part, root, split, _classes(benchmark, part, dropped), reading)
+            for sentence in _read(benchmark, layout, part, root, split, classes[part.source], reading)
         ]
         corpus.rejects += reading.rejected
         corpus.counts[split] = reading.counts()
-    if benchmark.open:
+    if benchmark.open or linker:
         whole = [sentence for found in corpus.splits.values() for sentence in found]
         sources = {part.source: [sentence for sentence in whole if sentence.source == part.source] for part in parts}
-        corpus.labels = {source: used_labels(found) for source, found in sources.items()}
+        offered = corpus.labels
+        corpus.labels = {source: _joined(offered[source], used_labels(found)) for source, found in sources.items()}
+    if linker and linker.ready:  # the files were counted before; what is left out now is so for want of a type
+        return corpus
     differences = list(_differences(name, benchmark, corpus, bool(benchmark.other) and not keep_other))
     if differences and benchmark.verified:
         remedy = f"these are not the files that {name} describes ({benchmark.obtain}); a copy of its YAML file "
@@ -155,7 +174,17 @@ def _read(
             yield structs.replace(sentence, tasks=benchmark.tasks) if benchmark.tasks else sentence
 
 
-def _classes(benchmark: Benchmark, part: _Part, dropped: frozenset[str]) -> Classes:
+def _joined(offered: LabelSet, used: LabelSet) -> LabelSet:
+    return LabelSet(
+        entities=tuple(dict.fromkeys(offered.entities + used.entities)),
+        relations=tuple(dict.fromkeys(offered.relations + used.relations)),
+        events=tuple(dict.fromkeys(offered.events + used.events)),
+    )
+
+
+def _classes(benchmark: Benchmark, part: _Part, dropped: frozenset[str], library: SchemaLibrary | None) -> Classes:
+    if benchmark.open and library is not None:
+        return replace(classes_of(library), left_out=dropped)
     return Classes(
         {key: label.name for key, label in benchmark.labels.items() if key not in dropped},
         relation_classes(part.concepts)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from knowcoder.corpus.linker import Linker
 from knowcoder.corpus.reading import Unusable
 from knowcoder.schema.concepts import Concept, RelationType
 from knowcoder.schema.library import SchemaLibrary
@@ -44,6 +45,7 @@ class Classes:
         left_out: labels whose annotations are left out on purpose.
         open: a label that has no class gets one, and a role that has no name, made of its words.
         folded: labels are looked up in lower case.
+        linker: knows what entities are that have no label.
     """
 
     entities: dict[str, str] = field(default_factory=dict)
@@ -52,6 +54,7 @@ class Classes:
     left_out: frozenset[str] = frozenset()
     open: bool = False
     folded: bool = False
+    linker: Linker | None = None
 
     def entity(self, label: str) -> str:
         """The class of an entity label."""
@@ -68,6 +71,8 @@ class Classes:
     def role(self, event: EventClass, label: str) -> str:
         """The name of an event's role."""
         key = label.casefold() if self.folded else label
+        if self.folded and key not in event.roles:
+            key = role_name(label)
         if key not in event.roles:
             if not self.open:
                 raise Unusable("role without a name", f"{event.name}: {label}")

@@ -29,6 +29,7 @@ class Passage:
         lost: something is said of it that stands nowhere in it.
         tasks: what has been annotated.
         entities, relations: dictionaries to nothing, as sets that keep their order.
+        linked: the ends of relations and events, in every class that they have by what they are.
     """
 
     text: str
@@ -38,6 +39,7 @@ class Passage:
     tasks: set[Task] = field(default_factory=set)
     entities: dict[Mention, None] = field(default_factory=dict)
     relations: dict[Relation, None] = field(default_factory=dict)
+    linked: dict[Mention, None] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     lost: bool = False
     locator: Locator = field(init=False)
@@ -48,7 +50,7 @@ class Passage:
     @property
     def says_nothing(self) -> bool:
         """Whether all that was said of it is lost, so that it would wrongly stand for a text with nothing in it."""
-        return self.lost and not (self.entities or self.relations or self.events)
+        return self.lost and not (self.entities or self.linked or self.relations or self.events)
 
     def __len__(self) -> int:
         return len(self.tokens) or len(self.text)

@@ -79,17 +79,20 @@ def _sentences(passages: Iterable[Passage], about: About) -> Iterator[Sentence]:
             id=f"{about['source']}-{about['split']}-{number}",
             text=passage.text,
             source=about["source"],
-            tasks=tuple(task for task in TASKS if task in passage.tasks),
-            entities=tuple(passage.entities) if "NER" in passage.tasks else _typed_arguments(passage),
+            tasks=tuple(task for task in TASKS if task in passage.tasks or (task == "NER" and passage.linked)),
+            entities=_entities(passage),
             relations=tuple(passage.relations),
             events=tuple(passage.events),
             language=about["language"],
         )
 
 
-def _typed_arguments(passage: Passage) -> tuple[Mention, ...]:
-    """The arguments whose type is known, in the order of the text, where entities are not annotated themselves."""
-    mentions = {mention for relation in passage.relations for mention in (relation.head, relation.tail)}
+def _entities(passage: Passage) -> tuple[Mention, ...]:
+    """What is annotated; where entities are not, the arguments whose type is known, in the order of the text."""
+    if "NER" in passage.tasks and not passage.linked:
+        return tuple(passage.entities)
+    mentions = {*passage.entities, *passage.linked}
+    mentions |= {mention for relation in passage.relations for mention in (relation.head, relation.tail)}
     mentions |= {argument.mention for event in passage.events for argument in event.arguments}
     typed = [mention for mention in mentions if mention.type != UNTYPED]
     return tuple(sorted(typed, key=lambda mention: (mention.start or 0, mention.end or 0, mention.type)))

@@ -15,13 +15,18 @@ _DATE = re.compile(r"(\d\d?) (\w*) (\d{4})")
 _SUFFIX = re.compile(r"\s*\([^()]*\)$")
 
 
+def bare(name: str) -> str:
+    """A name without its bracketed part: ``Mercury (planet)`` -> ``Mercury``."""
+    return _SUFFIX.sub("", name.strip()) or name.strip()
+
+
 def as_written(name: str, text: str) -> Iterator[Range]:
     """Yield where a name stands in a text as written, then where it does without a bracketed suffix.
 
     "Mercury (planet)" is also sought as "Mercury". A match does not run through a word; scripts without spaces have no
     borders of words.
     """
-    for form in dict.fromkeys((name.strip(), _bare(name))):
+    for form in dict.fromkeys((name.strip(), bare(name))):
         for start in places(text, form):
             if is_whole(text, start, start + len(form)):
                 yield start, start + len(form)
@@ -29,16 +34,12 @@ def as_written(name: str, text: str) -> Iterator[Range]:
 
 def normalised(name: str, folded: str) -> Iterator[Range]:
     """Yield where a name stands in a folded text up to spacing and punctuation; dates in all ways of writing them."""
-    for form in (name.strip(), _bare(name), *_dates(name.strip())):
+    for form in (name.strip(), bare(name), *_dates(name.strip())):
         words = re.findall(r"[^\W_]+", fold(form))
         if words:
             for match in re.finditer(r"[\W_]*".join(words), folded):
                 if is_whole(folded, *match.span()):
                     yield match.span()
-
-
-def _bare(name: str) -> str:
-    return _SUFFIX.sub("", name.strip()) or name.strip()
 
 
 def fold(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -111,3 +111,22 @@ class Annotations(msgspec.Struct, frozen=True, gc=False):
             if event.trigger:
                 yield event.trigger
             yield from (argument.mention for argument in event.arguments)
+
+    def mapped(self, change: Callable[[Mention], Mention]) -> Annotations:
+        """The same with every mention changed."""
+        return Annotations(
+            tuple(map(change, self.entities)),
+            tuple(Relation(r.type, change(r.head), change(r.tail)) for r in self.relations),
+            tuple(
+                Event(
+                    event.type,
+                    event.trigger and change(event.trigger),
+                    tuple(Argument(argument.role, change(argument.mention)) for argument in event.arguments),
+                )
+                for event in self.events
+            ),
+        )
+
+    def __add__(self, other: Annotations) -> Annotations:
+        """What is in either, equal items as often as in both."""
+        return Annotations(self.entities + other.entities, self.relations + other.relations, self.events + other.events)

@@ -15,7 +15,6 @@ from knowcoder.config import SamplesConfig
 from knowcoder.corpus.reading import load_labels
 from knowcoder.corpus.sentence import Sentence
 from knowcoder.errors import ConfigError
-from knowcoder.samples.aligned import KnownEntities, typed
 from knowcoder.samples.budget import Budget
 from knowcoder.samples.following import Form, Recipe, SampleTask, following_drafts
 from knowcoder.samples.negatives import NegativeSampling, siblings
@@ -36,7 +35,6 @@ class Builder:
         self.wrapper = Wrapper.from_folder(settings.tokenizer, cast(WrapperKind, settings.wrapper))
         self.library = SchemaLibrary.load(settings.schema) if settings.schema else SchemaLibrary()
         self.labels = [load_labels(path) for path in settings.corpus]
-        self.known = KnownEntities.load(settings.facts, settings.names, self.library) if settings.facts else None
         self.sampling = NegativeSampling(
             settings.negatives,
             settings.fully_negative,
@@ -65,8 +63,6 @@ class Builder:
             return budget.fit(published_drafts(self._rows(unit), budget.rejected), self.style)
         sentences = drawn(self._sentences(unit), unit, f"{self.settings.seed}/{unit.input}")
         if self.settings.phase == "understanding":
-            if self.known is not None:
-                sentences = typed(sentences, self.known, self.library, budget.rejected)
             order = cast(InstanceOrder, self.settings.instances)
             return budget.fit(instance_drafts(sentences, self.library, order), self.style)
         recipe = Recipe(

@@ -55,8 +55,6 @@ def plan(settings: SamplesConfig) -> list[Unit]:
     if not settings.schema:
         raise ConfigError(f"phase={settings.phase} defines classes; give schema=")
     understanding = settings.phase == "understanding"
-    if settings.facts and not settings.names:
-        raise ConfigError("facts= says what entities are by their ids; give names=FILE, which says how they are called")
     if not settings.corpus and not understanding:
         raise ConfigError(f"phase={settings.phase} learns from annotated sentences; give corpus=")
     units = [Unit(kind="definitions", round=number) for number in range(settings.passes)] if understanding else []

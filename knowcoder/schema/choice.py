@@ -7,29 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from knowcoder import jsonl
 from knowcoder.errors import DataError
+from knowcoder.schema.facts import DISAMBIGUATION, read_facts
 from knowcoder.schema.knowledge import Knowledge, by_number
 from knowcoder.schema.taxonomy import parents_of
 
 _ID = re.compile(r"[QP][1-9][0-9]*")
-
-
-#: What a page that only tells things of one name apart is an instance of.
-DISAMBIGUATION = "Q4167410"
-
-
-class Fact(msgspec.Struct, omit_defaults=True):
-    """An entity and the classes that it is an instance of: a line of ``facts.jsonl``.
-
-    ``names`` holds its label and aliases, the label first.
-    """
-
-    id: str
-    types: list[str]
-    names: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +54,7 @@ def types_in_facts(path: str | Path) -> frozenset[str]:
     Raises:
         DataError: the file is missing or a line is no fact; names file and line.
     """
-    file = Path(path) / "facts.jsonl" if Path(path).is_dir() else Path(path)
-    if not file.is_file():
-        raise DataError(f"{file}: no facts here; give a file whose lines are like {jsonl.dumps(Fact('Q42', ['Q5']))}")
-    return frozenset(type for fact in jsonl.read(file, Fact) for type in fact.types)
+    return frozenset(type for fact in read_facts(path) for type in fact.types)
 
 
 class Nearest:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from knowcoder.schema.concepts import EntityType, EventType, RelationType, Role
+from knowcoder.schema.facts import Fact
 from knowcoder.schema.naming import class_name, role_name
 from knowcoder.schema.source import SchemaSource, finish
 from knowcoder.schema.taxonomy import Parents, break_cycles, choose_parent, parents_of
@@ -51,8 +52,13 @@ def schema_of(knowledge: Knowledge, source: SchemaSource) -> SchemaSource:
     the class's parent; the others stay as data. Cycles are broken, and what was left out is counted.
     """
     source.concepts += [*_entities(knowledge, source), *_relations(knowledge, source), *_events(knowledge)]
-    source.facts = {entity: tuple(kinds) for entity, kinds in sorted(knowledge.facts.items())}
+    source.facts = [Fact(id, kinds, _names(id, knowledge)) for id, kinds in sorted(knowledge.facts.items())]
     return finish(source)
+
+
+def _names(id: str, knowledge: Knowledge) -> list[str]:
+    label, aliases = knowledge.labels.get(id), knowledge.aliases.get(id, [])
+    return [label, *aliases] if label else aliases
 
 
 def event_id(property: str) -> str:

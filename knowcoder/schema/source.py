@@ -10,6 +10,7 @@ from typing import TypeVar
 from knowcoder.artefact import Reject
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import Concept, EntityType, EventType, RelationType
+from knowcoder.schema.facts import Fact
 from knowcoder.schema.library import ConceptError, SchemaLibrary
 from knowcoder.schema.naming import class_name
 from knowcoder.schema.taxonomy import break_cycles
@@ -39,7 +40,7 @@ class SchemaSource:
         counts: what is worth knowing of the source, by name.
         rejects: everything left out, with its place and the reason.
         renamed: concepts that could not keep the name that they came with.
-        facts: entity id -> ids of the classes it is an instance of, where the source says.
+        facts: what entities are instances of, where the source says.
         places: file and line of every concept, by its id, and of every reference, by both ids.
     """
 
@@ -48,7 +49,7 @@ class SchemaSource:
     counts: Counter[str] = field(default_factory=Counter)
     rejects: list[Reject] = field(default_factory=list)
     renamed: list[Renamed] = field(default_factory=list)
-    facts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    facts: list[Fact] = field(default_factory=list)
     places: dict[tuple[str, ...], tuple[str, int]] = field(default_factory=dict)
 
     def add(self, concept: Concept, file: str, line: int) -> None:

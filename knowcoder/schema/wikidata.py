@@ -18,8 +18,9 @@ import msgspec
 
 from knowcoder import jsonl
 from knowcoder.errors import DataError
-from knowcoder.schema.choice import Choice, Fact, Nearest, narrow
+from knowcoder.schema.choice import Choice, Nearest, narrow
 from knowcoder.schema.dump import BLOCK_SIZE, Block, blocks, each_block
+from knowcoder.schema.facts import Fact
 from knowcoder.schema.knowledge import Knowledge, by_number, schema_of
 from knowcoder.schema.source import SchemaSource, statements
 from knowcoder.schema.wikidata_entity import Entity, EntityReader, Named

@@ -11,8 +11,10 @@ from knowcoder.errors import ConfigError, DataError
 from knowcoder.stages.shared import checked_inputs, facts_of, in_words, need
 
 if TYPE_CHECKING:
+    from knowcoder.corpus.linker import Linker
     from knowcoder.corpus.reading import Corpus
     from knowcoder.corpus.sentence import Sentence
+    from knowcoder.schema.library import SchemaLibrary
 
 
 def world(settings: config.WorldConfig) -> None:
@@ -86,19 +88,33 @@ def _list() -> None:
 
 
 def _read(settings: config.CorpusConfig) -> Corpus:
-    from knowcoder.corpus.benchmark import read_benchmarks
-    from knowcoder.corpus.files import classes_from, read_dataset, read_files, split_files
+    from knowcoder.corpus.linker import Linker
     from knowcoder.corpus.reading import Corpus
     from knowcoder.schema.library import SchemaLibrary
 
     if settings.input and artefact.read_manifest(settings.input):
-        if settings.benchmark:
-            raise ConfigError(f"input={settings.input}: is a corpus already; leave benchmark out, or give raw files")
+        for name in ("benchmark", "types"):
+            if getattr(settings, name):
+                raise ConfigError(f"input={settings.input}: is a corpus already; leave {name} out, or give raw files")
         return replace(Corpus.load(settings.input), rejects=[])
+    named = settings.schema or settings.types
+    library = SchemaLibrary.load(named) if named else None
+    if library is None or not settings.types:
+        return _read_raw(settings, library, None)
+    linker = Linker(library)
+    _read_raw(settings, library, linker)  # finds out which entities are named
+    linker.load(settings.types, settings.names)
+    return _read_raw(settings, library, linker)
+
+
+def _read_raw(settings: config.CorpusConfig, library: SchemaLibrary | None, linker: Linker | None) -> Corpus:
+    from knowcoder.corpus.benchmark import read_benchmarks
+    from knowcoder.corpus.files import classes_from, read_dataset, read_files, split_files
+
     if settings.benchmark:
-        return read_benchmarks(settings.benchmark, settings.input, settings.train_on_dev, settings.keep_other)
-    library = SchemaLibrary.load(settings.schema) if settings.schema else None
-    classes = classes_from(settings.labels, library)
+        also = (settings.train_on_dev, settings.keep_other, library, linker)
+        return read_benchmarks(settings.benchmark, settings.input, *also)
+    classes = replace(classes_from(settings.labels, library), linker=linker)
     if settings.dataset:
         about = (settings.source, classes, settings.language)
         return read_dataset(settings.dataset, settings.subset, settings, *about)

@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from knowcoder import artefact, config, jsonl
 from knowcoder.errors import DataError
@@ -45,7 +45,7 @@ def schema(settings: config.SchemaConfig) -> None:
             library = _offered(library, settings.only_for)
         library.save(output.directory)
         write_package(library, output.directory)
-        for name, lines in (("rejects", source.rejects), ("renamed", source.renamed), ("facts", _facts(source))):
+        for name, lines in (("rejects", source.rejects), ("renamed", source.renamed), ("facts", source.facts)):
             if lines:
                 jsonl.write(output.directory / f"{name}.jsonl", lines)
         rejected = Counter(reject.reason for reject in source.rejects)
@@ -54,10 +54,6 @@ def schema(settings: config.SchemaConfig) -> None:
         shutil.rmtree(output.directory / _SHARDS, ignore_errors=True)
     print(f"{settings.output}: {in_words(facts_of(library))} types")
     _report(source, Path(settings.output))
-
-
-def _facts(source: SchemaSource) -> list[dict[str, Any]]:
-    return [{"id": id, "types": types} for id, types in source.facts.items()]
 
 
 def _report(source: SchemaSource, folder: Path) -> None:

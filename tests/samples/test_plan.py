@@ -102,7 +102,6 @@ def test_definitions_come_once_per_pass_and_instances_once(tmp_path: Path) -> No
         ({"schema": ""}, "phase=following defines classes; give schema="),
         ({"phase": "published"}, r"give rows=\[FILE"),
         ({"corpus": ["CORPUS"], "weights": [1, 2]}, r"weights=\[1, 2\]: 1 corpora are given"),
-        ({"phase": "understanding", "facts": "x"}, "give names=FILE"),
     ],
 )
 def test_what_is_missing_is_said(tmp_path: Path, keys: dict[str, object], said: str) -> None:

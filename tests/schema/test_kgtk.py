@@ -9,6 +9,7 @@ import pytest
 
 from knowcoder.errors import DataError
 from knowcoder.schema.concepts import EntityType, RelationType
+from knowcoder.schema.facts import Fact
 from knowcoder.schema.kgtk import read_kgtk
 
 
@@ -20,7 +21,7 @@ def test_a_small_extract(tmp_path: Path) -> None:
     edges = ["Q3 | P279 | Q1", "Q3 | P279 | Q2", "Q2 | P279 | Q1", "Q1 | P279 | Q3", "Q9"]
     write(tmp_path / "derived.P279.tsv", "node1 | label | node2", *edges)
     write(tmp_path / "derived.P31.tsv", "node1 | label | node2", "Q7 | P31 | Q2")
-    labels = ["Q1 | 'thing'@en", "Q1 | 'Ding'@de", "Q2 | 'thing'@en", "P5 | 'near'@en"]
+    labels = ["Q1 | 'thing'@en", "Q1 | 'Ding'@de", "Q2 | 'thing'@en", "P5 | 'near'@en", "Q7 | 'it'@en"]
     write(tmp_path / "labels.en.tsv", "node1 | node2", *labels)
     plain, quoted = r"""Q1 | 'a \'b\' \"c\"'@en""", 'Q2 | "\'say \\""so\\""\'@en"'
     write(tmp_path / "descriptions.en.tsv", "node1 | node2", plain, quoted)
@@ -35,8 +36,8 @@ def test_a_small_extract(tmp_path: Path) -> None:
     assert source.counts["rejected: subclass cycle"] == 2
     assert source.rejects[0].value == "Q9"
     assert (source.rejects[0].file, source.rejects[0].line) == (str(tmp_path / "derived.P279.tsv"), 6)
-    assert (source.read, len(source.rejects)) == (13, 3)
-    assert source.facts == {"Q7": ("Q2",)}
+    assert (source.read, len(source.rejects)) == (14, 3)
+    assert source.facts == [Fact("Q7", ["Q2"], ["it"])]
 
 
 def test_a_file_that_is_cut_off_is_an_error(tmp_path: Path) -> None:
