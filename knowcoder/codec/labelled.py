@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from knowcoder.codec.scan import Call, Name, Pair, Table, Value
+from knowcoder.codec.values import Call, Name, Pair, Table, Value
 from knowcoder.schema.naming import class_name
 
 _TYPE = ("entity_type", "event_type", "relation", "predicate", "type", "label")

@@ -8,7 +8,8 @@ from itertools import islice, product
 from typing import Literal, TypeAlias, TypeVar
 
 from knowcoder.codec.labelled import pair_call, table_call
-from knowcoder.codec.scan import MAX_LENGTH, MAX_OBJECTS, Call, Name, Pair, Problem, ProblemKind, Refused, Table, Value
+from knowcoder.codec.scan import MAX_LENGTH, MAX_OBJECTS
+from knowcoder.codec.values import Call, Name, Pair, Problem, ProblemKind, Refused, Table, Value
 from knowcoder.corpus.sentence import Annotations, Argument, Event, Mention, Relation
 from knowcoder.schema.concepts import EventType, Task
 from knowcoder.schema.library import SchemaLibrary, hints

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from knowcoder.codec.objects import AnswerTask, Objects, Offer, Taken, sorted_out
-from knowcoder.codec.scan import MAX_LENGTH, NAME, Call, Cut, Name, Problem, Refused, Scanner, Value
+from knowcoder.codec.scan import MAX_LENGTH, NAME, Cut, Scanner
 from knowcoder.codec.strings import out_of_string, whole
+from knowcoder.codec.values import Call, Name, Problem, Refused, Value
 from knowcoder.corpus.sentence import Annotations
 
 __all__ = ["Offer", "ParsedAnswer", "parse_answer"]

@@ -91,10 +91,7 @@ class Extractor:
         requests = [Request(s, task, tuple(of_task)) for s in sentences for task, of_task in offered.items()]
         found = [Annotations() for _ in sentences]
         for prediction in predictor.predict(requests):
-            here, more = found[int(prediction.id)], prediction.annotations
-            found[int(prediction.id)] = Annotations(
-                here.entities + more.entities, here.relations + more.relations, here.events + more.events
-            )
+            found[int(prediction.id)] += prediction.annotations
         with_roles = [s for s, made in zip(sentences, found, strict=True) if _may_have_arguments(made.events, library)]
         told = [replace(sentence, events=found[int(sentence.id)].events) for sentence in with_roles]
         for prediction in predictor.predict([Request(s, "EAE", tuple(s.classes("EAE"))) for s in told]):

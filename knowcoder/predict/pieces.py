@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from knowcoder.corpus.sentence import Annotations, Argument, Event, Mention, Relation
+from knowcoder.corpus.sentence import Annotations, Mention
 
 Cut = Literal["whole", "sentence", "window"]
 # The end of a sentence, with the quotes and brackets that close behind it. A full stop before a small letter is none.
@@ -91,20 +91,7 @@ def triggers_in(piece: Piece, triggers: tuple[Mention, ...]) -> tuple[Mention, .
 
 def moved(annotations: Annotations, by: int) -> Annotations:
     """Annotations of a piece that begins at ``by``, with the offsets of the whole text."""
-    if not by:
-        return annotations
-    return Annotations(
-        tuple(_moved(mention, by) for mention in annotations.entities),
-        tuple(Relation(r.type, _moved(r.head, by), _moved(r.tail, by)) for r in annotations.relations),
-        tuple(
-            Event(
-                event.type,
-                event.trigger and _moved(event.trigger, by),
-                tuple(Argument(argument.role, _moved(argument.mention, by)) for argument in event.arguments),
-            )
-            for event in annotations.events
-        ),
-    )
+    return annotations.mapped(lambda mention: _moved(mention, by)) if by else annotations
 
 
 def _moved(mention: Mention, by: int) -> Mention:

@@ -295,13 +295,13 @@ class Predictor:
                 problems += map(str, parsed.problems)
                 if request.told:
                     annotations = replace(annotations, events=_with_offsets(annotations.events, question.triggers))
-                here, others = _joined(here, annotations), _joined(others, parsed.not_offered)
+                here, others = here + annotations, others + parsed.not_offered
             if self.constrained:
                 here, dropped = drop_surplus(piece.text, here)
                 if dropped:
                     problems.append(f"{dropped} objects were repeated more often than the text has their mentions")
-            found = _joined(found, moved(align(here, piece.text), piece.start))
-            not_offered = _joined(not_offered, moved(align(others, piece.text), piece.start))
+            found += moved(align(here, piece.text), piece.start)
+            not_offered += moved(align(others, piece.text), piece.start)
         return Prediction(
             id=sentence.id,
             task=request.task,
@@ -350,10 +350,6 @@ def requests_of(
             if not sentence.tasks or task in sentence.tasks:
                 told = task == "EAE" and not joint
                 yield Request(sentence, task, tuple(sentence.classes(task)) if told else offered.of(task), joint)
-
-
-def _joined(one: Annotations, other: Annotations) -> Annotations:
-    return Annotations(one.entities + other.entities, one.relations + other.relations, one.events + other.events)
 
 
 def _of(classes: Sequence[str], triggers: Sequence[Mention]) -> tuple[Mention, ...]:

@@ -93,9 +93,7 @@ def _example(sentence: Sentence, task: Task, prediction: Prediction, labels: fro
     said, more = of_task(prediction.annotations, task), of_task(prediction.not_offered, task)
     items: list[Mention | Relation | Event] = [*more.entities, *more.relations, *more.events]
     not_offered = frozenset(item.type for item in items)
-    if not_offered:
-        said = Annotations(said.entities + more.entities, said.relations + more.relations, said.events + more.events)
-    gold, predicted = align(gold, sentence.text), align(said, sentence.text)
+    gold, predicted = align(gold, sentence.text), align(said + more if not_offered else said, sentence.text)
     return Example(sentence, task, gold, predicted, labels, prediction.problems, outside, not_offered)
 
 

@@ -201,21 +201,7 @@ def _normalized(text: str) -> str:
 
 
 def _respelled(annotations: Annotations, spell: Callable[[Mention], str]) -> Annotations:
-    def spelled(mention: Mention) -> Mention:
-        return replace(mention, text=spell(mention))
-
-    return Annotations(
-        tuple(map(spelled, annotations.entities)),
-        tuple(replace(r, head=spelled(r.head), tail=spelled(r.tail)) for r in annotations.relations),
-        tuple(
-            replace(
-                event,
-                trigger=event.trigger and spelled(event.trigger),
-                arguments=tuple(replace(argument, mention=spelled(argument.mention)) for argument in event.arguments),
-            )
-            for event in annotations.events
-        ),
-    )
+    return annotations.mapped(lambda mention: replace(mention, text=spell(mention)))
 
 
 def _without_triggers(annotations: Annotations) -> Annotations:
