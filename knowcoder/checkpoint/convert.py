@@ -58,7 +58,7 @@ def to_pipeline(model_dir: Path, output_dir: Path, dtype: str = "") -> Converted
     step.mkdir()
     for piece, shapes in enumerate(tqdm(mapping.shapes, desc="convert", unit=" file", disable=None)):
         if shapes:
-            state = {name: copy.take(mapping.hf_name(piece, name)) for name in shapes}
+            state = {name: copy.take(mapping.file_name(piece, name)) for name in shapes}
             with _saving(layer_path(step, piece)) as path:
                 torch.save(state, path)
     write_checksums(step, copy.checksums)
@@ -83,7 +83,7 @@ def to_hf(checkpoint_dir: Path, output_dir: Path, dtype: str = "", shard_bytes: 
     root, step = find_step(checkpoint_dir)
     mapping = piece_map(meta_model(read_config(root)))
     copy = _Copy(open_pipeline(step, mapping), output_dir, dtype)
-    save_hf({name: copy.size(name) for name in mapping.hf_names()}, copy.take, output_dir, shard_bytes)
+    save_hf({name: copy.size(name) for name in mapping.shapes_in_files()}, copy.take, output_dir, shard_bytes)
     write_checksums(output_dir, copy.checksums)
     copy_model_files(root, output_dir)
     set_dtype(output_dir / "config.json", copy.dtypes)

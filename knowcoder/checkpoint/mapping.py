@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers.core_model_loading import revert_weight_conversion
 
 from knowcoder.errors import ModelError
 
@@ -31,12 +32,16 @@ class PieceMap:
         modules: path in the Hugging Face model of each piece's module, in order of the pipeline.
         shapes: per piece, its tensors by their names inside the piece.
         tied: the head is the embedding.
+        renamed: the names in files of those tensors that are not called there as in the model.
+        recut: names of tensors that stand in files as several or as parts of others.
         computed: patterns of names that older files hold and the architecture computes, such as rotary frequencies.
     """
 
     modules: tuple[str, ...]
     shapes: tuple[dict[str, Shape], ...]
     tied: bool
+    renamed: dict[str, str] = field(default_factory=dict)
+    recut: tuple[str, ...] = ()
     computed: tuple[str, ...] = ()
 
     @property
@@ -49,12 +54,27 @@ class PieceMap:
         return [sum(math.prod(shape) for shape in shapes.values()) for shapes in self.shapes]
 
     def hf_name(self, piece: int, name: str) -> str:
-        """Return the Hugging Face name of tensor `name` of piece number `piece`."""
+        """Return the name in the Hugging Face model of tensor `name` of piece number `piece`."""
         return f"{self.modules[piece]}.{name}"
 
-    def hf_names(self) -> dict[str, tuple[int, str]]:
-        """Return, for every Hugging Face name, the piece and the name inside it."""
-        return {self.hf_name(piece, name): (piece, name) for piece, names in enumerate(self.shapes) for name in names}
+    def file_name(self, piece: int, name: str) -> str:
+        """Return the name in the files of a Hugging Face folder of tensor `name` of piece number `piece`."""
+        return self.renamed.get(self.hf_name(piece, name), self.hf_name(piece, name))
+
+    def shapes_in_files(self) -> dict[str, Shape]:
+        """Return every tensor's shape by its name in the files of a Hugging Face folder, in order of the pieces.
+
+        Raises:
+            ModelError: there tensors are cut or joined in another way than in the model.
+        """
+        if self.recut:
+            raise ModelError(
+                f"tensors such as {few(self.recut)} stand in the files of this model type in another cut than in the "
+                "model, so they cannot be converted one by one"
+            )
+        return {
+            self.file_name(piece, n): shape for piece, names in enumerate(self.shapes) for n, shape in names.items()
+        }
 
     def is_computed(self, name: str) -> bool:
         """Say whether a tensor in a file is none of the weights, but something that the architecture computes."""
@@ -155,7 +175,7 @@ def piece_map(model: PreTrainedModel) -> PieceMap:
     shapes = [{name: tuple(t.shape) for name, t in model.get_submodule(m).state_dict().items()} for m in modules]
     if tied:
         shapes[-1] = {}
-    mapping = PieceMap(modules, tuple(shapes), tied, _computed(model))
+    mapping = PieceMap(modules, tuple(shapes), tied, *_names_in_files(model), _computed(model))
     _refuse_rest(model, mapping, kind)
     return mapping
 
@@ -165,13 +185,23 @@ def _head_name(model: PreTrainedModel) -> str:
     return next(name for name, module in model.named_modules() if module is head)
 
 
+def _names_in_files(model: PreTrainedModel) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return what transformers calls those tensors in files that have another name there, and those that it recuts."""
+    state = model.state_dict()
+    names = {id(tensor): name for name, tensor in state.items()}
+    written = revert_weight_conversion(model, state)
+    kept = {names[id(tensor)]: name for name, tensor in written.items() if id(tensor) in names}
+    return {one: other for one, other in kept.items() if one != other}, tuple(state.keys() - kept.keys())
+
+
 def _computed(model: PreTrainedModel) -> tuple[str, ...]:
     own = {pattern for part in (model, model.base_model) for pattern in part._keys_to_ignore_on_load_unexpected or ()}
     return (r"rotary_emb\.inv_freq$", *sorted(own))
 
 
 def _refuse_rest(model: PreTrainedModel, mapping: PieceMap, kind: str) -> None:
-    rest = set(model.state_dict()) - set(mapping.hf_names())
+    pieces = {mapping.hf_name(piece, name) for piece, names in enumerate(mapping.shapes) for name in names}
+    rest = set(model.state_dict()) - pieces
     if mapping.tied:
         rest -= {f"{mapping.modules[-1]}.{name}" for name in ("weight",)}
     if rest:

@@ -38,7 +38,7 @@ class Weights:
 
     def piece(self, piece: int) -> dict[str, torch.Tensor]:
         """Return the tensors of a piece by their names inside it."""
-        return {name: self.tensors[self.mapping.hf_name(piece, name)] for name in self.mapping.shapes[piece]}
+        return {name: self.tensors[self.mapping.file_name(piece, name)] for name in self.mapping.shapes[piece]}
 
 
 def weights_of(folder: Path, mapping: PieceMap) -> Weights:
@@ -53,7 +53,7 @@ def open_hf(folder: Path, mapping: PieceMap) -> Weights:
         ModelError: a file cannot be read, or a tensor is missing, surplus, there twice or of another shape.
     """
     tensors, files, placed = _hf_tensors(folder)
-    wanted = {mapping.hf_name(p, n): shape for p, shapes in enumerate(mapping.shapes) for n, shape in shapes.items()}
+    wanted = mapping.shapes_in_files()
     weights = Weights(mapping, checksums=read_checksums(folder))
     for name, tensor in tensors.items():
         if name in wanted or not mapping.is_computed(name):
@@ -95,8 +95,8 @@ def open_pipeline(step: Path, mapping: PieceMap) -> Weights:
         kept = {name: tensor for name, tensor in state.items() if name in shapes or not mapping.is_computed(name)}
         check_shapes(shapes, kept, lambda _, path=path: path)
         for name, tensor in kept.items():
-            weights.tensors[mapping.hf_name(piece, name)] = tensor
-            weights.files[mapping.hf_name(piece, name)] = path
+            weights.tensors[mapping.file_name(piece, name)] = tensor
+            weights.files[mapping.file_name(piece, name)] = path
     _refuse_surplus(step, weights)
     return weights
 
@@ -132,7 +132,7 @@ def _hf_tensors(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Path],
 def _accept_tied_twin(weights: Weights) -> None:
     """Leave out a head that is saved beside the embedding that it is tied to, if it is the same."""
     mapping = weights.mapping
-    twin, embedding = (f"{mapping.modules[place]}.weight" for place in (-1, 0))
+    twin, embedding = (mapping.file_name(place, "weight") for place in (-1, 0))
     if not (mapping.tied and twin in weights.tensors and embedding in weights.tensors):
         return
     path = weights.files.pop(twin)
@@ -150,7 +150,7 @@ def _refuse_surplus(step: Path, weights: Weights) -> None:
     head = len(mapping.modules) - 1
     for path in sorted(path for path in step.glob(LAYER_FILES) if path.name not in known):
         if mapping.tied and path.name in [name.format(head) for name in LAYER_NAMES]:
-            embedding = weights.tensors[f"{mapping.modules[0]}.weight"]
+            embedding = weights.tensors[mapping.file_name(0, "weight")]
             _require_same(_load(path).get("weight", torch.empty(0)), embedding, f"{path}: tensor weight")
         else:
             raise ModelError(f"{path}: is one too many, config.json has {mapping.num_layers} layers")
