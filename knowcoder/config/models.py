@@ -33,5 +33,6 @@ class ConvertConfig(OutputConfig):
 @dataclass
 class MergeConfig(OutputConfig):
     model: str = key(MISSING, "base model", foreign=True, kinds=("model",))
-    adapter: str = key(MISSING, "adapter made by sft, or by peft", foreign=True, kinds=("adapter",))
+    adapter: list[str] = key(MISSING, "adapters made by sft, or by peft", foreign=True, kinds=("adapter",))
+    weights: list[float] = key([], "how much of each adapter is added; empty takes them whole", least=None)
     dtype: str = key("", "number format of the result; empty keeps the base's", choices=("", "fp32", "bf16", "fp16"))

@@ -66,11 +66,12 @@ def convert(settings: config.ConvertConfig) -> None:
 
 
 def merge(settings: config.MergeConfig) -> None:
-    """Merge an adapter into its base."""
+    """Merge adapters into their base."""
     from knowcoder.train.merge import merge as merge_adapter
 
     inputs = checked_inputs(settings)
     with artefact.writing(settings.output, "model", settings, inputs) as output:
-        made = merge_adapter(Path(settings.model), Path(settings.adapter), output.directory, settings.dtype or None)
+        adapters = [Path(path) for path in settings.adapter]
+        made = merge_adapter(Path(settings.model), adapters, output.directory, settings.dtype or None, settings.weights)
         output.manifest.facts = asdict(made)
     print(f"{settings.output}: {in_words(asdict(made))}")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
-from safetensors import safe_open
+from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 from knowcoder import config as keys
 from knowcoder import jsonl
+from knowcoder.checkpoint.weights import hf_tensors
 from knowcoder.errors import ConfigError, ModelError
 
 BASE = "base_model.json"
 WEIGHTS = "adapter_model.safetensors"
+_OLD_WEIGHTS = "adapter_model.bin"
 _SAMPLED = 4096
 
 
@@ -91,24 +92,10 @@ def check_adapter(folder: Path, model: PeftModel, trained: bool = True) -> None:
     Raises:
         ModelError: a tensor is missing, unknown, empty, of another shape, not finite, or the adapter was not trained.
     """
-    wanted = {
-        _saved_name(name): tuple(getattr(parameter, "ds_shape", parameter.shape))
-        for name, parameter in model.named_parameters()
-        if "lora_" in name or ".modules_to_save." in name
-    }
-    with safe_open(folder / WEIGHTS, framework="pt") as file:
-        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-        norms = dict.fromkeys(("lora_A", "lora_B"), 0.0)
-        for name in found:
-            for half in norms:
-                norms[half] += file.get_tensor(name).float().norm().item() if half in name else 0.0
-    wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
-    if wrong:
-        name = wrong[0]
-        raise ModelError(
-            f"{folder / WEIGHTS}: {len(wrong)} of {len(wanted)} tensors are wrong; {name} should have shape "
-            f"{wanted.get(name)}, has {found.get(name)}"
-        )
+    norms = dict.fromkeys(("lora_A", "lora_B"), 0.0)
+    for name, tensor in check_names(folder, model).items():
+        for half in norms:
+            norms[half] += tensor.float().norm().item() if half in name else 0.0
     least = -1.0 if not trained else 0.0
     empty = [half for half, norm in norms.items() if not least < norm < float("inf")]
     if empty:
@@ -117,9 +104,42 @@ def check_adapter(folder: Path, model: PeftModel, trained: bool = True) -> None:
         )
 
 
-def _saved_name(name: str) -> str:
+def check_names(folder: Path, model: PeftModel, adapter: str = "default") -> dict[str, torch.Tensor]:
+    """Return the tensors of the adapter saved in `folder`, which are those of `model`'s by name and shape.
+
+    Raises:
+        ModelError: one is missing, unknown, or of another shape.
+    """
+    wanted = {
+        saved_name(name, adapter): tuple(getattr(parameter, "ds_shape", parameter.shape))
+        for name, parameter in model.named_parameters()
+        if f".{adapter}." in f"{name}." and ("lora_" in name or ".modules_to_save." in name)
+    }
+    tensors = _read(folder)
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    if wrong:
+        name = wrong[0]
+        raise ModelError(
+            f"{folder / WEIGHTS}: {len(wrong)} of {len(wanted)} tensors are wrong; {name} should have shape "
+            f"{wanted.get(name)}, has {found.get(name)}"
+        )
+    return tensors
+
+
+def _read(folder: Path) -> dict[str, torch.Tensor]:
+    """Read the tensors of an adapter, which peft wrote in another format before."""
+    if (folder / WEIGHTS).is_file():
+        return load_file(folder / WEIGHTS)
+    if (folder / _OLD_WEIGHTS).is_file():
+        found: dict[str, torch.Tensor] = torch.load(folder / _OLD_WEIGHTS, map_location="cpu", weights_only=True)
+        return found
+    raise ModelError(f"{folder}: holds no {WEIGHTS}")
+
+
+def saved_name(name: str, adapter: str) -> str:
     """Return what peft calls a parameter in its file."""
-    saved = name.replace(".modules_to_save.default", "").replace(".default", "")
+    saved = name.replace(f".modules_to_save.{adapter}", "").replace(f".{adapter}", "")
     return saved.removesuffix(".weight") if "lora_magnitude_vector" in saved else saved
 
 
@@ -130,26 +150,12 @@ def base_fingerprint(folder: Path) -> str:
         ModelError: the folder has no weights.
     """
     digests = {}
-    for name, tensor in _tensors(folder):
+    for name, tensor in hf_tensors(folder).items():
         # Stepping through the tensor reads some of every layer without reading all of a large model.
         sample = tensor.flatten()[:: max(1, tensor.numel() // _SAMPLED)].contiguous().view(torch.uint8)
         head = f"{name} {list(tensor.shape)} {tensor.dtype}".encode()
         digests[name] = hashlib.sha256(head + sample.numpy().tobytes()).hexdigest()
     return hashlib.sha256("".join(digests[name] for name in sorted(digests)).encode()).hexdigest()
-
-
-def _tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the tensors of a model folder, read only where they are looked at."""
-    if files := sorted(folder.glob("*.safetensors")):
-        for path in files:
-            with safe_open(path, framework="pt") as file:
-                for name in file.keys():  # noqa: SIM118
-                    yield name, file.get_tensor(name)
-    elif files := sorted(folder.glob("pytorch_model*.bin")):
-        for path in files:
-            yield from torch.load(path, map_location="cpu", weights_only=True, mmap=True).items()
-    else:
-        raise ModelError(f"{folder}: no *.safetensors or pytorch_model*.bin weights in this folder")
 
 
 def write_base(adapter: Path, base: Path) -> None:
