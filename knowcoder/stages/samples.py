@@ -63,6 +63,7 @@ def pack(settings: config.PackConfig) -> None:
         made = pack_samples(stream, wrapper, settings.max_length, output.directory)
         output.manifest.counts = artefact.Counts(made.samples, made.samples)
         output.manifest.facts = asdict(made) | {
+            "tokenizer": tokenizer_hash(settings.tokenizer),
             "max_length": settings.max_length,
             "pad_token_id": wrapper.eos_id or 0,
             "card": card,
