@@ -150,8 +150,10 @@ def _run(verb: str, words: list[str]) -> None:
     if verb == "run":
         recipe.run(config.load(verb, words))
     elif verb == "plan":  # takes the keys of the verb that it plans, and writes nothing
-        of = config.load("plan", [word for word in words if word.startswith("of=")]).of
-        stages.plan(config.load(of, ["output=", *(word for word in words if not word.startswith("of="))]))
+        names = {key.name for key in config.keys_of(config.PlanConfig)}
+        own = config.load("plan", [word for word in words if word.partition("=")[0] in names])
+        rest = [word for word in words if word.partition("=")[0] not in names]
+        stages.plan(own, config.load(own.of, ["output=", "data=", *rest]))
     else:
         getattr(stages, verb)(config.load(verb, words))
 

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from knowcoder import artefact, config, jsonl
-from knowcoder.stages.shared import checked_inputs, in_words
+from knowcoder.errors import ConfigError, ModelError
+from knowcoder.stages.shared import checked_inputs, in_words, tokenizer_hash
 
 
-def plan(settings: config.PretrainConfig | config.SftConfig) -> None:
-    """Print what a training run would need."""
+def plan(own: config.PlanConfig, settings: config.PretrainConfig | config.SftConfig) -> None:
+    """Print what a training run would need.
+
+    Raises:
+        ConfigError: a mistake was found that would stop it.
+    """
     from knowcoder.train.plan import plan as planned
 
-    checked_inputs(settings)
-    print(planned(settings))
+    named = settings.model if not Path(settings.model).exists() else ""  # an architecture of configs/model
+    checked_inputs(replace(settings, model="" if named else settings.model))
+    text, mistakes = planned(settings, own, _other_tokenizer(settings))
+    print(text)
+    if mistakes:
+        raise ConfigError(f"{mistakes} {'mistake' if mistakes == 1 else 'mistakes'} would stop this run")
+
+
+def _other_tokenizer(settings: config.PretrainConfig | config.SftConfig) -> list[str]:
+    """Say where the data was packed with another tokenizer than the model's; nothing where one of them is not known."""
+    manifest = artefact.read_manifest(settings.data) if settings.data else None
+    packed_with = manifest.facts.get("tokenizer") if manifest is not None else None
+    try:
+        own = tokenizer_hash(settings.model)
+    except ModelError:
+        return []
+    if packed_with in (None, own):
+        return []
+    return [f"data={settings.data}: packed with another tokenizer than that of model={settings.model}; pack it anew"]
 
 
 def pretrain(settings: config.PretrainConfig) -> None:

@@ -51,14 +51,20 @@ def stages_of(config: PretrainConfig | SftConfig) -> int:
     return config.parallel.pp if isinstance(config, PretrainConfig) else 1
 
 
+def per_machine(config: PretrainConfig | SftConfig) -> int:
+    """Return how many processes to start on a machine: as said, else one per GPU, else one per stage."""
+    stages = -(-stages_of(config) // config.cluster.nodes)
+    return config.parallel.processes or config.cluster.gpus or _gpus() or stages
+
+
 def processes(config: PretrainConfig | SftConfig) -> int:
-    """Return how many processes to start on this machine: as said, else one per GPU, else one per stage.
+    """Return how many processes there are on all machines.
 
     Raises:
         ConfigError: the stages cannot be dealt out over so many processes.
     """
     stages = stages_of(config)
-    count: int = config.parallel.processes or _gpus() or stages
+    count = config.cluster.nodes * per_machine(config)
     if count % stages:
         raise ConfigError(
             f"parallel.pp={stages} does not divide {count} processes; give a multiple as parallel.processes"

@@ -17,7 +17,6 @@ from knowcoder import artefact, jsonl
 from knowcoder.config import ParallelConfig, PretrainConfig
 from knowcoder.errors import ConfigError
 from knowcoder.train import launch
-from knowcoder.train.plan import plan
 from tests.distributed import ROOT, run_ranks
 from tests.packed import save_packed
 from tests.small_models import save_small_model
@@ -119,20 +118,3 @@ def test_ranks_started_from_outside_make_one_artefact(config: PretrainConfig, tm
 def test_stages_must_divide_processes() -> None:
     with pytest.raises(ConfigError, match=r"parallel\.pp=2 does not divide 3"):
         launch.processes(PretrainConfig(parallel=ParallelConfig(pp=2, processes=3)))
-
-
-def test_a_plan_says_cut_batch_and_mistakes(config: PretrainConfig) -> None:
-    text = plan(config)
-    assert "2 stages x 1 data-parallel" in text
-    assert "8 rows = 1 ranks x 4 micro-batches x 2 rows" in text
-    assert "20.0% of the time" in text
-    assert "mistake" not in text
-    wrong = msgspec.convert(artefact.plain(config) | {"global_batch": 7}, PretrainConfig)
-    assert "mistake        global_batch=7 is not a multiple of micro_batch=2" in plan(wrong)
-
-
-def test_a_plan_of_more_stages_than_layers_says_so(config: PretrainConfig) -> None:
-    wrong = msgspec.convert(artefact.plain(config) | {"parallel": {"pp": 8, "processes": 8}}, PretrainConfig)
-    text = plan(wrong)
-    assert "8 on this machine: 8 stages x 1 data-parallel" in text
-    assert "mistake        parallel.pp=8: the model has only 4 layers to cut" in text
