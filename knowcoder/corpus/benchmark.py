@@ -17,6 +17,7 @@ from knowcoder.corpus.read import read_file
 from knowcoder.corpus.reading import Corpus, Reading, join, used_labels
 from knowcoder.corpus.registry import Benchmark, Split, concepts_of, label_set, load
 from knowcoder.corpus.sentence import LabelSet, Sentence
+from knowcoder.corpus.stored import Stored
 from knowcoder.errors import ConfigError, DataError
 from knowcoder.schema.concepts import Concept
 from knowcoder.schema.json_source import read_json
@@ -56,7 +57,7 @@ def _dev_as_train(name: str, corpus: Corpus) -> Corpus:
         raise ConfigError(f"train_on_dev: {name} has no split dev; it has: {', '.join(corpus.splits)}")
     counts = Counter(corpus.counts.get("train", {}))
     counts.update(corpus.counts["dev"])
-    train = corpus.splits.get("train", []) + corpus.splits["dev"]
+    train = Stored(Sentence, chain(corpus.splits.get("train", ()), corpus.splits["dev"]))
     return replace(
         corpus,
         splits={"train": train} | {split: found for split, found in corpus.splits.items() if split not in _TRAINING},
@@ -92,18 +93,13 @@ def read_benchmark(
     corpus = Corpus({}, {part.source: _offered(benchmark, part, dropped) for part in parts})
     for split, layout in benchmark.splits.items():
         reading = Reading()
-        corpus.splits[split] = [
-            sentence
-            for part in parts
-            for sentence in _read(benchmark, layout, part, root, split, classes[part.source], reading)
-        ]
-        corpus.rejects += reading.rejected
+        found = (_read(benchmark, layout, part, root, split, classes[part.source], reading) for part in parts)
+        corpus.splits[split] = Stored(Sentence, chain.from_iterable(found))
+        corpus.rejects.extend(reading.rejected)
         corpus.counts[split] = reading.counts()
     if benchmark.open or linker:
-        whole = [sentence for found in corpus.splits.values() for sentence in found]
-        sources = {part.source: [sentence for sentence in whole if sentence.source == part.source] for part in parts}
-        offered = corpus.labels
-        corpus.labels = {source: _joined(offered[source], used_labels(found)) for source, found in sources.items()}
+        used = used_labels(chain.from_iterable(corpus.splits.values()))
+        corpus.labels = {source: _joined(own, used.get(source, LabelSet())) for source, own in corpus.labels.items()}
     if linker and linker.ready:  # the files were counted before; what is left out now is so for want of a type
         return corpus
     differences = list(_differences(name, benchmark, corpus, bool(benchmark.other) and not keep_other))
@@ -227,7 +223,8 @@ def _differences(name: str, benchmark: Benchmark, corpus: Corpus, without_other:
         if not layout.expected and paper and tally[split]["sentences"] != paper:
             yield f"{name}, {split}: {tally[split]['sentences']:,} sentences{said}"
     types = benchmark.types - sum(label in benchmark.counted for label in benchmark.other) * without_other
-    used = len(used_labels(chain.from_iterable(corpus.splits.values())).of(benchmark.asked[-1]))
+    labels = used_labels(chain.from_iterable(corpus.splits.values())).values()
+    used = len({name for own in labels for name in own.of(benchmark.asked[-1])})
     if benchmark.types and used != types:
         paper = benchmark.paper.get("types", 0)
         yield f"{name}: {used} types, expected {types}" + (f" (the paper counts {paper})" if paper else "")

@@ -6,6 +6,7 @@ import glob
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from knowcoder.config.corpus import LayoutConfig
@@ -13,7 +14,8 @@ from knowcoder.corpus.hub import load_splits
 from knowcoder.corpus.labels import Classes, EventClass, RelationClass, classes_of
 from knowcoder.corpus.read import About, read_file, read_rows
 from knowcoder.corpus.reading import SPLITS, Corpus, Reading, used_labels
-from knowcoder.corpus.sentence import Sentence
+from knowcoder.corpus.sentence import LabelSet, Sentence
+from knowcoder.corpus.stored import Stored
 from knowcoder.errors import ConfigError
 from knowcoder.schema.library import SchemaLibrary
 
@@ -110,10 +112,10 @@ def _corpus(splits: Iterable[str], read: Callable[[str, Reading], Iterator[Sente
     corpus = Corpus({}, {})
     for split in splits:
         reading = Reading()
-        corpus.splits[split] = list(read(split, reading))
-        corpus.rejects += reading.rejected
+        corpus.splits[split] = Stored(Sentence, read(split, reading))
+        corpus.rejects.extend(reading.rejected)
         corpus.counts[split] = reading.counts()
-    corpus.labels = {source: used_labels(sentence for found in corpus.splits.values() for sentence in found)}
+    corpus.labels = {source: LabelSet()} | used_labels(chain.from_iterable(corpus.splits.values()))
     return corpus
 
 

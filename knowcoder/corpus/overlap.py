@@ -40,27 +40,28 @@ def overlaps(splits: Mapping[str, Sequence[Sentence]]) -> dict[tuple[str, str], 
 
 def overlap(train: Iterable[Sentence], held_out: Iterable[Sentence]) -> Overlap:
     """What ``held_out`` shares with ``train``."""
-    texts: set[str] = set()
-    names: set[str] = set()
+    texts: set[int] = set()  # hashes, which are smaller than what they are of
+    names: set[int] = set()
     for sentence in train:
-        texts.add(_plain(sentence.text))
-        names.update(mention.text for mention in _mentions(sentence))
-    held_out = list(held_out)
-    seen = [sentence for sentence in held_out if _plain(sentence.text) in texts]
-    mentions = [mention.text for sentence in held_out for mention in _mentions(sentence)]
-    return Overlap(
-        len(held_out),
-        len(seen),
-        len(mentions),
-        sum(text in names for text in mentions),
-        dict(sorted(Counter(sentence.source for sentence in seen).items())),
-    )
+        texts.add(hash(_plain(sentence.text)))
+        names.update(hash(mention.text) for mention in _mentions(sentence))
+    sentences = mentions = mentions_seen = 0
+    seen: Counter[str] = Counter()
+    for sentence in held_out:
+        sentences += 1
+        seen[sentence.source] += hash(_plain(sentence.text)) in texts
+        for mention in _mentions(sentence):
+            mentions += 1
+            mentions_seen += hash(mention.text) in names
+    return Overlap(sentences, seen.total(), mentions, mentions_seen, dict(sorted((+seen).items())))
 
 
 def duplicates(splits: Mapping[str, Sequence[Sentence]]) -> dict[str, int]:
     """Split -> sentences whose text stands before them in the same source; white space does not count."""
-    texts = {split: {(sentence.source, _plain(sentence.text)) for sentence in found} for split, found in splits.items()}
-    return {split: len(found) - len(texts[split]) for split, found in splits.items()}
+    return {
+        split: len(found) - len({hash((sentence.source, _plain(sentence.text))) for sentence in found})
+        for split, found in splits.items()
+    }
 
 
 def _mentions(sentence: Sentence) -> Iterator[Mention]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from knowcoder import jsonl
 from knowcoder.artefact import Reject as Reject
 from knowcoder.corpus.sentence import LabelSet, Sentence
+from knowcoder.corpus.stored import Stored
 from knowcoder.errors import ArtefactError
 
 SPLITS = ("train", "dev", "test")
@@ -42,7 +43,7 @@ class Reading:
     texts: int = 0
     texts_left_out: int = 0
     sought: Counter[str] = field(default_factory=Counter)
-    rejected: list[Reject] = field(default_factory=list)
+    rejected: Stored[Reject] = field(default_factory=lambda: Stored(Reject))
 
     @property
     def read(self) -> int:
@@ -66,16 +67,16 @@ class Corpus:
     """Annotated sentences by split, with the label set of each source.
 
     Attributes:
-        splits: some of train, dev and test.
+        splits: some of train, dev and test, in memory or on disk.
         labels: source -> the classes that all its sentences are offered at prediction.
         rejects: what was left out while reading.
         counts: split -> the reader's account (``Reading.counts``); empty for a corpus that was not read but made.
         warnings: what a user should know, such as counts that differ from the published ones.
     """
 
-    splits: dict[str, list[Sentence]]
+    splits: dict[str, Sequence[Sentence]]
     labels: dict[str, LabelSet]
-    rejects: list[Reject] = field(default_factory=list)
+    rejects: Stored[Reject] = field(default_factory=lambda: Stored(Reject))
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -93,9 +94,11 @@ class Corpus:
     def load(cls, directory: str | Path) -> Corpus:
         """Read all splits of a corpus. The accounts and warnings stay in the artefact's manifest."""
         folder = Path(directory)
-        splits = {split: load_split(folder, split) for split in split_names(folder)}
-        rejects = folder / "rejects.jsonl"
-        return cls(splits, load_labels(folder), list(jsonl.read(rejects, Reject)) if rejects.exists() else [])
+        corpus = cls({split: Stored(Sentence, read_split(folder, split)) for split in split_names(folder)}, {})
+        corpus.labels = load_labels(folder)
+        if (folder / "rejects.jsonl").exists():
+            corpus.rejects.extend(jsonl.read(folder / "rejects.jsonl", Reject))
+        return corpus
 
     def tally(self) -> dict[str, dict[str, int]]:
         """Counts by split for a manifest: the reader's account, then sentences and annotations."""
@@ -107,28 +110,33 @@ class Corpus:
 def join(corpora: Sequence[Corpus]) -> Corpus:
     """One corpus of several; what stands under the same split or source is put together in their order."""
     whole = Corpus({}, {})
+    parts: dict[str, Stored[Sentence]] = {split: Stored(Sentence) for split in SPLITS}
     for corpus in corpora:
         whole.labels |= corpus.labels
-        whole.rejects += corpus.rejects
+        whole.rejects.extend(corpus.rejects)
         whole.warnings += corpus.warnings
         for split, sentences in corpus.splits.items():
-            whole.splits.setdefault(split, []).extend(sentences)
+            parts[split].extend(sentences)
         for split, counts in corpus.counts.items():
             total = Counter(whole.counts.get(split, {}))
             total.update(counts)
             whole.counts[split] = dict(total)
-    whole.splits = {split: whole.splits[split] for split in SPLITS if split in whole.splits}
+    whole.splits = {split: part for split, part in parts.items() if any(split in corpus.splits for corpus in corpora)}
     return whole
 
 
-def used_labels(sentences: Iterable[Sentence]) -> LabelSet:
-    """The classes that sentences use."""
-    sentences = list(sentences)
-    return LabelSet(
-        entities=tuple(sorted({mention.type for sentence in sentences for mention in sentence.entities})),
-        relations=tuple(sorted({relation.type for sentence in sentences for relation in sentence.relations})),
-        events=tuple(sorted({event.type for sentence in sentences for event in sentence.events})),
-    )
+def used_labels(sentences: Iterable[Sentence]) -> dict[str, LabelSet]:
+    """The classes that the sentences of each source use."""
+    used: dict[str, tuple[set[str], set[str], set[str]]] = {}
+    for sentence in sentences:
+        entities, relations, events = used.setdefault(sentence.source, (set(), set(), set()))
+        entities.update(mention.type for mention in sentence.entities)
+        relations.update(relation.type for relation in sentence.relations)
+        events.update(event.type for event in sentence.events)
+    return {
+        source: LabelSet(entities=tuple(sorted(own[0])), relations=tuple(sorted(own[1])), events=tuple(sorted(own[2])))
+        for source, own in used.items()
+    }
 
 
 def split_names(directory: str | Path) -> list[str]:

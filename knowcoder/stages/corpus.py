@@ -11,6 +11,8 @@ from knowcoder.errors import ConfigError, DataError
 from knowcoder.stages.shared import checked_inputs, facts_of, in_words, need
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from knowcoder.corpus.linker import Linker
     from knowcoder.corpus.reading import Corpus
     from knowcoder.corpus.sentence import Sentence
@@ -90,13 +92,14 @@ def _list() -> None:
 def _read(settings: config.CorpusConfig) -> Corpus:
     from knowcoder.corpus.linker import Linker
     from knowcoder.corpus.reading import Corpus
+    from knowcoder.corpus.stored import Stored
     from knowcoder.schema.library import SchemaLibrary
 
     if settings.input and artefact.read_manifest(settings.input):
         for name in ("benchmark", "types"):
             if getattr(settings, name):
                 raise ConfigError(f"input={settings.input}: is a corpus already; leave {name} out, or give raw files")
-        return replace(Corpus.load(settings.input), rejects=[])
+        return replace(Corpus.load(settings.input), rejects=Stored(artefact.Reject))
     named = settings.schema or settings.types
     library = SchemaLibrary.load(named) if named else None
     if library is None or not settings.types:
@@ -127,7 +130,7 @@ def _draw(corpus: Corpus, settings: config.CorpusConfig) -> None:
     """Add the splits that the keys ask for, and draw the test text."""
     from knowcoder.corpus import sampling
 
-    def split(name: str, key: str) -> list[Sentence]:
+    def split(name: str, key: str) -> Sequence[Sentence]:
         if name not in corpus.splits:
             raise ConfigError(f"{key}: there is no split {name} to draw from; there are: {', '.join(corpus.splits)}")
         return corpus.splits[name]
