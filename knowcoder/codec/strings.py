@@ -27,6 +27,8 @@ def unescape(body: str, json: bool = False) -> str:
 def out_of_string(text: str) -> str | None:
     """The answer that a text holds as a string, or as the inside of one; None where it does not."""
     body = text.strip()
+    if '\\"' not in body and not body.startswith("'"):
+        return None
     if string := _WHOLE_STRING.fullmatch(body):
         return whole(unescape(string[1], json=True))
     quoted = body.startswith('"')

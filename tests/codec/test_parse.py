@@ -89,7 +89,7 @@ BEHIND = [*PIECES[1:], "```json\n", " if ", " else ", "+ [", "\n\n", "'''", "//"
 SUFFIXES = st.one_of(st.text(st.characters()), st.lists(st.sampled_from(BEHIND)).map("".join))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data(), st.sampled_from(TASKS), st.sampled_from(["clean", "released"]), SUFFIXES)
 def test_whole_objects_survive_whatever_follows(data: st.DataObject, task: Task, dialect: Any, suffix: str) -> None:
     """But for one thing: ``results`` may be set anew."""
