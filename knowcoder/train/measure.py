@@ -12,7 +12,7 @@ from knowcoder.train.pipeline import HeadLoss, HeadPiece, Message, Piece, Skelet
 _ROUNDS = 4
 
 
-def seconds_of_pieces(skeleton: Skeleton, batch: dict[str, torch.Tensor], dtype: torch.dtype) -> list[float]:
+def seconds_of_pieces(skeleton: Skeleton, batch: dict[str, torch.Tensor]) -> list[float]:
     """Return the seconds that a forward and a backward pass of each piece take.
 
     One piece at a time stands in memory, with random weights; of layers of one kind, the last is measured.
@@ -40,7 +40,7 @@ def seconds_of_pieces(skeleton: Skeleton, batch: dict[str, torch.Tensor], dtype:
         with torch.no_grad():
             for parameter in piece.parameters():
                 parameter.normal_(std=0.02)
-        return piece.to(device, dtype)
+        return piece.to(device)
 
     embedding = ready(kinds[0](skeleton, 0))
     message = embedding((ids, positions))[0].detach().requires_grad_(), positions

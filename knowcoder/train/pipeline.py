@@ -61,9 +61,16 @@ class _GivenBackbone(nn.Module):
 
 
 class Skeleton:
-    """A causal model without weights: what the pieces of one process are built from and called through."""
+    """A causal model without weights: what the pieces of one process are built from and called through.
 
-    def __init__(self, config: PreTrainedConfig, device: str | torch.device = "cpu") -> None:
+    Args:
+        dtype: the number format of the pieces, whatever that of the files is.
+    """
+
+    def __init__(
+        self, config: PreTrainedConfig, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
+    ) -> None:
+        self.dtype = dtype
         self.causal = meta_model(config)
         self.device = torch.device(device)
         if self.device.type == "cpu":
@@ -83,7 +90,7 @@ class Skeleton:
 
     def build(self, piece: int) -> nn.Module:
         """Return a copy of a piece's module, with memory for weights that are still to be loaded."""
-        return self._materialized(copy.deepcopy(self.modules[piece]))
+        return self._materialized(copy.deepcopy(self.modules[piece]).to(self.dtype))
 
     def call_layer(self, index: int, layer: nn.Module, hidden: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Run decoder layer `index` (0-based) as the backbone runs it.
@@ -199,7 +206,7 @@ class HeadLoss:
     def tied_head(self, embedding: Any) -> nn.Module:
         """Return a head without a weight of its own."""
         if self._tied_head is None:
-            self._tied_head = copy.deepcopy(self._skeleton.modules[-1])
+            self._tied_head = copy.deepcopy(self._skeleton.modules[-1])  # its own weight never gets memory
             self._tied_head.weight = embedding.inner.weight
         return self._tied_head
 

@@ -58,7 +58,7 @@ def build_pipeline(source: Path, config: PretrainConfig) -> tuple[Any, HeadLoss]
     model_config = read_config(model_root(source))
     check_pieces(model_config)
     device = f"cuda:{os.environ['LOCAL_RANK']}" if torch.cuda.is_available() else "cpu"
-    skeleton = Skeleton(model_config, device)
+    skeleton = Skeleton(model_config, device, DTYPES[config.precision])
     bounds = _bounds(skeleton, config)
     loss = HeadLoss(skeleton)
     kinds = body_types(skeleton.map)
@@ -114,7 +114,7 @@ def _bounds(skeleton: Skeleton, config: PretrainConfig) -> list[int]:
         else:
             rows = PackedRows(Path(config.data))
             batch = rows.batch(rows_for_step(len(rows), config.global_batch, config.seed, 0)[: config.micro_batch])
-            seconds = seconds_of_pieces(skeleton, batch, DTYPES[config.precision])
+            seconds = seconds_of_pieces(skeleton, batch)
             found = [stage_bounds(skeleton.map, stages, TIME, seconds)]
             jsonl.write_json(kept, layers_of(found[0]))
     dist.broadcast_object_list(found, src=0)

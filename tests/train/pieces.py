@@ -102,12 +102,12 @@ class TwoStages:
             pieces.append(lambda message: loss.tied(embedding, message))
         return skeleton, pieces, loss
 
-    def run(self, batch: PackedBatch, cut: int, interval: int = 0) -> Outcome:
+    def run(self, batch: PackedBatch, cut: int, interval: int = 0, factor: float | None = None) -> Outcome:
         """Run with the first `cut` pieces on the first stage; the message between them is what a process would send."""
         (_, first, _), (skeleton, second, loss) = self.sides
         for module in self._modules():
             module.zero_grad()
-        loss.put((batch.places, batch.targets, 1 / len(batch.targets)))
+        loss.put((batch.places, batch.targets, 1 / len(batch.targets) if factor is None else factor))
         sent, positions = run_pieces(first[:cut], (batch.ids, batch.positions), interval)
         arrived = sent.detach().requires_grad_()
         hidden, _ = run_pieces(second[cut:-1], (arrived, positions.clone()), interval)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,20 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM
 
 from knowcoder import jsonl
+from knowcoder.checkpoint.convert import to_pipeline
 from knowcoder.config import PretrainConfig
 from knowcoder.train.order import rows_for_step
 from knowcoder.train.rows import PackedRows
 from knowcoder.train.schedule import rate_factor
 from tests.distributed import run_ranks
 from tests.packed import save_packed
+from tests.small_models import small_config
 from tests.train.pieces import FAMILIES, family_model
 
 RANKS = Path(__file__).with_name("ranks_pretrain.py")
 STEPS = 3
+#: What a run computes in is its own key, whatever the files hold.
+SAVED_AS = {"mistral": torch.bfloat16}
 CUTS = ["[1,3]", "parameters", "[3,1]"]
 FEW = {"gemma3_text": ["parameters", "time"], "mistral": ["[1,3]"], "cohere": ["[3,1]"]}
 REST = {family: CUTS for family in FAMILIES if family not in FEW}
@@ -49,7 +54,7 @@ def train(folder: Path, families: dict[str, list[str]]) -> None:
     save_packed(folder / "data")
     runs = []
     for family, cuts in families.items():
-        family_model(family).save_pretrained(folder / family)
+        family_model(family).to(SAVED_AS.get(family, torch.float32)).save_pretrained(folder / family)
         (folder / family / "knowcoder.json").write_text('{"dialect": "clean"}')
         runs.append(settings(folder, family, f"{family}-1", 1))
         runs += [settings(folder, family, f"{family}-2-{number}", 2, cut) for number, cut in enumerate(cuts)]
@@ -62,7 +67,7 @@ def reference(folder: Path, family: str) -> tuple[list[float], list[float]]:
     """Losses and gradient norms of a plain loop over the same data."""
     fields = {k: v for k, v in settings(folder, family, "", 1).items() if k != "parallel"}
     config = PretrainConfig(**fields)
-    model = AutoModelForCausalLM.from_pretrained(folder / family)
+    model = AutoModelForCausalLM.from_pretrained(folder / family, dtype=torch.float32)
     parameters = list(model.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": 0.1},
@@ -107,3 +112,30 @@ def test_two_processes_train_as_plain_transformers_does(tmp_path: Path) -> None:
 def test_two_processes_train_the_other_families_as_plain_transformers_does(tmp_path: Path) -> None:
     train(tmp_path, REST)
     assert_as_reference(tmp_path, REST)
+
+
+def test_a_rank_reads_only_its_own_layers_from_every_kind_of_folder(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    shape = {"hidden_size": 256, "intermediate_size": 1024, "vocab_size": 2048}
+    model = AutoModelForCausalLM.from_config(small_config("llama", **shape))
+    folders = {name: tmp_path / name for name in ("file", "shards", "checkpoint", "published")}
+    model.save_pretrained(folders["file"])
+    model.save_pretrained(folders["shards"], max_shard_size="3MB")
+    to_pipeline(folders["file"], folders["checkpoint"])
+    step = folders["published"] / "global_step7"
+    step.mkdir(parents=True)
+    shutil.copy(folders["file"] / "config.json", folders["published"])
+    for path in (folders["checkpoint"] / "step0").glob("layer_*"):
+        shutil.copy(path, step / path.name.replace("-model_states", "-model_00-model_states"))
+    (folders["published"] / "latest").write_text(step.name)
+    run_ranks(2, RANKS.with_name("ranks_stage.py"), json.dumps([str(path) for path in folders.values()]), str(tmp_path))
+    ranks = [json.loads((tmp_path / f"rank-{rank}.json").read_text()) for rank in range(2)]
+    total = sum(parameter.nbytes for parameter in model.parameters())
+    for folder in folders.values():
+        first, last = (rank[str(folder)] for rank in ranks)
+        assert (first["pieces"], last["pieces"]) == ([0, 1, 2], [3, 4, 5, 6])
+        assert len(first["sums"] | last["sums"]) == len(model.state_dict())
+        assert first["sums"] == ranks[0][str(folders["file"])]["sums"]
+        assert last["sums"] == ranks[1][str(folders["file"])]["sums"]
+        for rank in (first, last):
+            assert 0.4 * total < rank["resident"] < 0.6 * total, folder

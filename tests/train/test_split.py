@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import combinations, pairwise
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,7 +65,7 @@ def test_time_follows_what_pieces_take() -> None:
     skeleton = Skeleton(small_config("llama", vocab_size=50_000))
     batch = PackedBatch.random(vocabulary=96)
     packed = {"input_ids": batch.ids, "position_ids": batch.positions, "trained": batch.places}
-    seconds = seconds_of_pieces(skeleton, packed | {"targets": batch.targets}, torch.float32)
+    seconds = seconds_of_pieces(skeleton, packed | {"targets": batch.targets})
     assert len(seconds) == 7
     assert min(seconds) > 0
     assert seconds[1] == seconds[4], "layers of one kind are measured once"
