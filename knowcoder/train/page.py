@@ -21,10 +21,11 @@ _DOTTED = 40  # a curve of no more points shows where they are
 NAMES = {
     "f1": "Strict F1 on held-out sentences, per cent",
     "loss_": "Loss by kind of sample",
+    "eval_loss": "Loss on held-out rows",
     "grad_norm": "Gradient norm",
     "fill": "Share of positions that hold tokens",
 }
-_FIRST = ("f1", "loss", "loss_")
+_FIRST = ("f1", "loss", "eval_loss", "loss_")
 _TIMES = ("seconds", "evaluate_seconds")  # told in the summary
 _Line = Mapping[str, Any]
 
@@ -123,13 +124,18 @@ def charts(lines: Sequence[_Line]) -> list[Chart]:
         scale = 100.0 if name.partition("_")[0] == "f1" else 1.0
         values = [(line["step"], scale * float(line[name])) for line in lines if _is_number(line.get(name))]
         if values:
-            head, _, part = name.partition("_")
+            head, _, part = name.removeprefix("eval_").partition("_")
+            if name.startswith("eval_loss"):
+                quantities.setdefault("eval_loss", {})[part or "mean"] = values
+                continue
             chart = "f1" if head == "f1" else "loss_" if head == "loss" and part else name
             quantities.setdefault(chart, {})[part or "mean" if chart in ("f1", "loss_") else name] = values
     order = [*(name for name in _FIRST if name in quantities), *(name for name in quantities if name not in _FIRST)]
     end = max(line["step"] for line in lines)
     kinds = [
-        name for name in dict.fromkeys([*quantities.get("f1", {}), *quantities.get("loss_", {})]) if name != "mean"
+        name
+        for name in dict.fromkeys(name for chart in _FIRST for name in quantities.get(chart, {}))
+        if name not in ("mean", "loss")
     ]
     colours = {kind: number for number, kind in enumerate(kinds, 1)}
     return [_chart(NAMES.get(name, _words(name)), quantities[name], colours, end) for name in order]

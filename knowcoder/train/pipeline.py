@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -180,9 +180,13 @@ class HeadLoss:
     """The loss, computed by the last piece: the engine clears and scales gradients where its forward pass ends.
 
     Only the last stage knows which tokens need logits; it reads that from the data, in the order of its forward passes.
+
+    Attributes:
+        observe: is shown the loss of every token of a micro-batch.
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
+        self.observe: Callable[[torch.Tensor], None] | None = None
         self._skeleton = skeleton
         self._labels: deque[Labels] = deque()
         self._tied_head: nn.Module | None = None
@@ -197,6 +201,8 @@ class HeadLoss:
         chosen = message[0].flatten(0, 1)[places]
         vocabulary = self._skeleton.causal.config.vocab_size
         losses = chunked_losses(lambda part: self._skeleton.logits(head, part), chosen, targets, vocabulary)
+        if self.observe is not None:
+            self.observe(losses)
         return losses.sum() * factor
 
     def tied(self, embedding: nn.Module, message: Message) -> torch.Tensor:

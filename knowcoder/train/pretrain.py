@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from knowcoder.train.schedule import rate_factor
 from knowcoder.train.stage import build_optimizer, build_pipeline
 from knowcoder.train.stopping import StopSignal
 from knowcoder.train.throughput import Throughput
+from knowcoder.train.validation import Validation
 from knowcoder.train.zero_muon import ZeroMuon
 
 _NAMED = 8  # rows of a bad step that a message names
@@ -75,7 +77,7 @@ class _Run:
         torch.manual_seed(config.seed)
         self.rows = PackedRows(Path(config.data))
         agreement.agree("their data", self.rows.marks())
-        self._check_model()
+        self._check_model(self.rows)
         module, self.loss = build_pipeline(self.source, config)
         agreement.agree("their weights", agreement.marks(module))
         self.parameters = _count(module)
@@ -85,6 +87,7 @@ class _Run:
         self.batches = StepBatches(
             self.rows, config.steps, config.global_batch, config.micro_batch, config.seed, self.dp_rank, self.dp
         )
+        self.validation = self._held_out()
         self.optimizer = build_optimizer(module, config)
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
         self.state = State(0, self.pp, self.dp, list(module.parts))
@@ -118,13 +121,13 @@ class _Run:
             last = state.step == config.steps
             if state.step % config.log_every == 0 or last:
                 self._log(throughput)
+            if self.validation and (last or self._due(config.eval_every)):
+                started = time.perf_counter()
+                self.record.step({"step": state.step} | self.validation.measure(self.engine, self.loss))
+                throughput.skip(time.perf_counter() - started)
             if not self.guard.writing:
                 self.saver.finish()
-            if (
-                last
-                or self.guard.stop_asked
-                or any(every and state.step % every == 0 for every in (config.save_every, config.keep_every))
-            ):
+            if last or self.guard.stop_asked or self._due(config.save_every) or self._due(config.keep_every):
                 self.saver.save(replace(state, unlogged=list(state.unlogged), recent=self.guard.recent))
             if self.guard.stop_asked and not last:
                 self.saver.finish()
@@ -139,6 +142,9 @@ class _Run:
             "dp": self.dp,
             "loss": state.loss,
         } | ({"skipped_steps": state.skipped} if state.skipped else {})
+
+    def _due(self, every: int) -> bool:
+        return every > 0 and self.state.step % every == 0
 
     def _train_step(self, throughput: Throughput) -> None:
         """Train on the next step's rows; a step that the guard refuses leaves the weights as they are."""
@@ -194,8 +200,17 @@ class _Run:
                 self.loss.put((batch["trained"].to(self.device), batch["targets"].to(self.device), factor))
             yield (batch["input_ids"], batch["position_ids"]), ()
 
-    def _check_model(self) -> None:
-        for misfit in self.rows.misfits(read_config(self.root)):
+    def _held_out(self) -> Validation | None:
+        config = self.config
+        if not config.eval_data:
+            return None
+        found = Validation(Path(config.eval_data), self.rows.max_length, config.micro_batch, self.dp_rank, self.dp)
+        agreement.agree("their held-out data", found.rows.marks())
+        self._check_model(found.rows)
+        return found
+
+    def _check_model(self, rows: PackedRows) -> None:
+        for misfit in rows.misfits(read_config(self.root)):
             raise ModelError(f"model={self.source}: {misfit}")
 
     def _engine(self, module: Any, universal: bool) -> Any:
