@@ -32,8 +32,8 @@ _STATEMENT = re.compile(
     rf"|{NAME}\.(?:append|extend|add)\()?(?P<value>(?P<call>{NAME})[ \t]*\(|[\[{{]|[\"'])"
 )
 T = TypeVar("T")
-# A model that goes on after its answer writes the next prompt, which begins with a sentence between these.
-_NEXT_PROMPT = re.compile(r"\s*(?:\"\"\"|''')")
+# A model that goes on after its answer writes the next prompt: what answers that is of another sentence.
+_NEXT_PROMPT = re.compile(r"\A\s*(?:\"\"\"|''')|^(?:class|from|import)[ \t]|^sentence[ \t]*=", re.M)
 _OPENINGS = ("[", "(", "{")
 
 
@@ -91,7 +91,9 @@ class _Reader:
         end = 0
         while anchor is not None:
             end = self._read_results(code, anchor)
-            anchor = None if _NEXT_PROMPT.match(code, end) else _RESULTS.search(code, end)
+            anchor = _RESULTS.search(code, end)
+            if anchor is not None and _NEXT_PROMPT.search(code[end : anchor.start()]):
+                break
         self.objects.taken.problems[:0] = before
         behind = Scanner(code, end)
         behind.peek()
