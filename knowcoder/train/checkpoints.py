@@ -134,6 +134,14 @@ def faults(folder: Path, share: int = 0, shares: int = 1) -> list[str]:
     return found
 
 
+def seal(folder: Path) -> None:
+    """Give a checkpoint that is written its list of files, and wait until it would outlive a loss of power."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    jsonl.write_json(folder / FILES, {str(path.relative_to(folder)): mark(path) for path in files})
+    for path in (*files, folder / FILES, folder):
+        _to_disk(path)
+
+
 def mark(path: Path) -> Mark:
     """Return how a file is recognised."""
     digest = xxhash.xxh3_128()

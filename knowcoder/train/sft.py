@@ -43,7 +43,7 @@ from knowcoder.train.rows import PackedRows, StepBatches
 from knowcoder.train.schedule import rate_factor
 from knowcoder.train.stopping import StopSignal
 from knowcoder.train.throughput import Throughput
-from knowcoder.train.trainer import PackedTrainer, check_saved, checkpoints, size_of, stops_early
+from knowcoder.train.trainer import PackedTrainer, check_saved, last_whole, size_of, stops_early
 
 CHECKPOINTS = "checkpoints"
 _log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
     """
     _check(config)
     rows = PackedRows(Path(config.data))
-    start = _checkpoint(config, run_dir)
+    start, torn = last_whole(run_dir / CHECKPOINTS) if config.resume else (None, [])
     batches = StepBatches(
         rows,
         _steps(config, start),
@@ -84,6 +84,8 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
         trainer = PackedTrainer(model, arguments, batches, config, flat, evaluation, callbacks=[recorder])
         trainer.remove_callback(PrinterCallback)
         recorder.trainer = trainer
+        for fault in torn:
+            record.say(fault)
         record.say(sample_of(Path(config.model), rows))
         trainer.train(resume_from_checkpoint=str(start) if start else None)
         done = trainer.state.global_step
@@ -136,12 +138,6 @@ def _check_device(config: SftConfig) -> None:
             raise ConfigError("tuning=qlora needs a GPU: weights of 4 bits are unpacked by its kernels; use lora")
         if find_spec("bitsandbytes") is None:
             raise ConfigError("tuning=qlora needs the package bitsandbytes; pip install 'knowcoder[qlora]'")
-
-
-def _checkpoint(config: SftConfig, run_dir: Path) -> Path | None:
-    """Return the checkpoint that this run goes on from, if there is one."""
-    found = checkpoints(run_dir / CHECKPOINTS) if config.resume else []
-    return found[-1] if found else None
 
 
 def _steps(config: SftConfig, start: Path | None) -> int:

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel, Trainer, TrainerControl, TrainerState,
 from knowcoder.config import SftConfig
 from knowcoder.errors import ModelError
 from knowcoder.train.adapter import check_adapter
+from knowcoder.train.checkpoints import faults, remove, seal
 from knowcoder.train.evaluation import Evaluation
 from knowcoder.train.loss import LossByKind, token_losses
 from knowcoder.train.optimizer import build_optimizer
@@ -166,7 +167,7 @@ class PackedTrainer(Trainer):
         return str(self._saving_to or super()._get_output_dir(trial))
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        """Write a checkpoint beside its place and move it there whole; keep the last `keep_last`."""
+        """Write a checkpoint beside its place and move it there when it is found whole; keep the last `keep_last`."""
         folder = Path(self.args.output_dir)
         name = f"checkpoint-{self.state.global_step}"
         self._saving_to = folder / ".partial"
@@ -177,12 +178,14 @@ class PackedTrainer(Trainer):
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
             check_saved(self._saving_to / name, self.model, trained=False)
-            shutil.rmtree(folder / name, ignore_errors=True)
+            seal(self._saving_to / name)
+            if (folder / name).exists():  # found torn when the run was resumed
+                remove(folder / name)
             (self._saving_to / name).rename(folder / name)
             shutil.rmtree(self._saving_to)
-            for old in checkpoints(folder)[: -self.config.keep_last]:
+            for old in _saved(folder)[: -self.config.keep_last]:
                 if old != self.best_checkpoint():
-                    shutil.rmtree(old)
+                    remove(old)
         self._saving_to = None
         self.accelerator.wait_for_everyone()
 
@@ -216,7 +219,17 @@ def size_of(parameter: nn.Parameter) -> int:
     return int(getattr(parameter, "ds_numel", parameter.numel()))
 
 
-def checkpoints(folder: Path) -> list[Path]:
+def last_whole(folder: Path) -> tuple[Path | None, list[str]]:
+    """Return the last checkpoint of a run that is whole, and what is wrong with those after it."""
+    torn = []
+    for path in reversed(_saved(folder)):
+        if not (found := faults(path)):
+            return path, torn
+        torn.append(f"{path} is not whole and is left out: {'; '.join(found[:3])}")
+    return None, torn
+
+
+def _saved(folder: Path) -> list[Path]:
     """Return the checkpoints of a run, oldest first."""
     found = [path for path in folder.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdecimal()]
     return sorted(found, key=lambda path: int(path.name.removeprefix("checkpoint-")))
