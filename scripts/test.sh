@@ -28,6 +28,6 @@ step ruff check .
 step ruff format --check .
 step mypy
 step lint-imports
-step shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh scripts/*.bash scripts/slurm/*.sbatch .ci/run
+step shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh scripts/*.bash scripts/slurm/*.sbatch scripts/slurm/*.sh .ci/run
 step codespell
 step pytest "${marks[@]}" "$@"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import shlex
 import shutil
@@ -76,8 +77,13 @@ def check(config: PretrainConfig | SftConfig) -> None:
     """Raise where keys do not go together, before anything is written.
 
     Raises:
-        ConfigError: processes do not make whole pipelines, or rows whole micro-batches.
+        ConfigError: processes do not make whole pipelines, or rows whole micro-batches, or other machines are wanted.
     """
+    if config.cluster.nodes > 1:
+        raise ConfigError(
+            f"cluster.nodes={config.cluster.nodes}: this command starts processes on this machine alone; "
+            "scripts/launch.sh says how to start several, knowcoder plan takes the key"
+        )
     accumulation(config.global_batch, config.micro_batch, processes(config) // stages_of(config))
 
 
@@ -155,18 +161,49 @@ def join(verb: str, kind: str, config: PretrainConfig | SftConfig, inputs: dict[
     import torch.distributed as dist
 
     run_dir = Path(config.output)
-    store, number, _ = next(dist.rendezvous("env://"))
+    store, number, count = next(dist.rendezvous("env://"))
     if number != 0:
-        store.wait(["run folder"])
-        del store
+        _seen(store, number, run_dir)
         work(verb)(config, run_dir)
         return
     with artefact.working(run_dir, kind, config, inputs) as output:
-        store.set("run folder", "made")
-        del store
         jsonl.write_json(run_dir / RESOLVED, artefact.plain(config))
+        _seen_by_all(store, count, run_dir)
         output.manifest.facts = work(verb)(config, run_dir)
         save_card(config)
+
+
+def _seen(store: Any, number: int, run_dir: Path) -> None:
+    """Say whether this rank has the run's folder before it, once it is made, and wait for what rank 0 makes of that.
+
+    Raises:
+        ConfigError: some rank has another folder under this name.
+    """
+    made = store.get("run folder").decode()
+    found = run_dir / RESOLVED
+    here = found.is_file() and hashlib.sha256(found.read_bytes()).hexdigest() == made
+    store.set(f"folder of {number}", "" if here else f"rank {number} on {socket.gethostname()}")
+    if others := store.get("folders").decode():
+        raise ConfigError(_other_folder(run_dir, others))
+
+
+def _seen_by_all(store: Any, count: int, run_dir: Path) -> None:
+    """Tell the ranks that the run's folder is made, and check that all have it before them.
+
+    Raises:
+        ConfigError: some rank has another folder under this name.
+    """
+    store.set("run folder", hashlib.sha256((run_dir / RESOLVED).read_bytes()).hexdigest())
+    answers = [store.get(f"folder of {number}").decode() for number in range(1, count)]
+    others = ", ".join(answer for answer in answers if answer)
+    store.set("folders", others)
+    if others:
+        (run_dir / RESOLVED).unlink()
+        raise ConfigError(_other_folder(run_dir, others))
+
+
+def _other_folder(run_dir: Path, others: str) -> str:
+    return f"output={run_dir}: is another folder for {others}; give one that all machines see under the same path"
 
 
 def work(verb: str) -> Callable[[Any, Path], dict[str, Any]]:

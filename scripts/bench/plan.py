@@ -6,6 +6,7 @@ Makes its own models and data. Training runs under torch's profiler, which sees 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -84,6 +85,7 @@ def rank(verb: str, runs: Path) -> None:
     peaks = []
     for keys in json.loads(runs.read_text()):
         config = msgspec.convert(keys, VERB_KEYS[verb])
+        gc.collect()  # what an earlier run has left would be freed in this one
         with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watch:
             launch.work(verb)(config, Path(config.output))
         live = peak = 0
