@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from knowcoder.codec.answer import build_answer
 from knowcoder.codec.parse import Offer, ParsedAnswer, parse_answer
+from knowcoder.codec.prompt import build_prompt
 from knowcoder.codec.scan import MAX_LENGTH, MAX_OBJECTS
 from knowcoder.corpus.sentence import Annotations, Argument, Event, Mention, Relation
 from knowcoder.schema.concepts import TASKS, EventType, RelationType, Task
@@ -104,6 +105,20 @@ def test_whole_objects_survive_whatever_follows(data: st.DataObject, task: Task,
             parsed.events[: len(found.events)],
         )
         assert read == found
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data(), st.sampled_from(TASKS), st.sampled_from(["clean", "released"]), st.sampled_from(["", "\n", "\n\n"]))
+def test_a_model_that_goes_on_with_another_sentence_says_nothing_of_this_one(
+    data: st.DataObject, task: Task, dialect: Any, between: str
+) -> None:
+    style = Style(dialect=dialect)
+    found, other = (data.draw(annotations(task, PLAIN)) for _ in range(2))
+    prompt = build_prompt(task, CLASSES[task], data.draw(PLAIN), LIBRARY, style)
+    answer, answer_to_it = (build_answer(task, said, CLASSES[task], LIBRARY, style) for said in (found, other))
+    parsed = parse_answer(f"{answer}\n{between}{prompt}{answer_to_it}", OFFERS[task], task)
+    assert parsed.annotations == parse_answer(answer, OFFERS[task], task).annotations
+    assert [problem.kind for problem in parsed.problems] == ["talk"]
 
 
 @settings(max_examples=400, deadline=None)
