@@ -78,3 +78,4 @@ class PackConfig(OutputConfig):
     samples: list[str] = key(MISSING, "samples to pack together", kinds=("samples",))
     tokenizer: str = key(MISSING, "model folder with the tokenizer", foreign=True, kinds=("model",))
     max_length: int = key(2048, "length of a row", unit="tokens", least=1)
+    workers: int = key(1, "processes that tokenize; the rows do not depend on it", unit="processes", least=1)

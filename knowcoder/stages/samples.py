@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from knowcoder import artefact, config, jsonl
+from knowcoder import artefact, config
 from knowcoder.errors import ConfigError
 from knowcoder.stages.shared import checked_inputs, tokenizer_hash
 
@@ -51,16 +52,14 @@ def pack(settings: config.PackConfig) -> None:
     """Pack samples into rows."""
     from knowcoder.codec.wrapper import Wrapper
     from knowcoder.packing.pack import pack as pack_samples
-    from knowcoder.samples.sample import Sample
+    from knowcoder.samples.shards import SAMPLES
 
     inputs = checked_inputs(settings)
     card = _common_card(settings)
     with artefact.writing(settings.output, "packed", settings, inputs) as output:
         wrapper = Wrapper.from_folder(settings.tokenizer, card["wrapper"])
-        stream = (
-            sample for folder in settings.samples for sample in jsonl.read(Path(folder) / "samples.jsonl", Sample)
-        )
-        made = pack_samples(stream, wrapper, settings.max_length, output.directory)
+        files = [Path(folder) / SAMPLES for folder in settings.samples]
+        made = pack_samples(files, wrapper, settings.max_length, output.directory, settings.workers)
         output.manifest.counts = artefact.Counts(made.samples, made.samples)
         output.manifest.facts = asdict(made) | {
             "tokenizer": tokenizer_hash(settings.tokenizer),
@@ -69,9 +68,17 @@ def pack(settings: config.PackConfig) -> None:
             "card": card,
         }
     print(
-        f"{settings.output}: {made.samples:,} samples in {made.rows:,} rows, {made.fill:.1%} full, "
-        f"{made.tokens:,} tokens, {made.trained_tokens:,} of them trained"
+        f"{settings.output}: {made.samples:,} samples in {made.rows:,} rows (at least {made.least_rows:,}), "
+        f"{made.fill:.1%} full, {made.tokens:,} tokens, {made.trained_tokens:,} of them trained"
     )
+    print("\n".join(_bars(made.lengths)))
+
+
+def _bars(lengths: dict[str, int]) -> Iterator[str]:
+    """How many samples there are of each length, as a picture of 40 characters."""
+    most = max(lengths.values())
+    for tokens, count in lengths.items():
+        yield f"{tokens:>11} tokens {count:>11,} {'#' * -(-40 * count // most)}"
 
 
 def _common_card(settings: config.PackConfig) -> dict[str, Any]:
