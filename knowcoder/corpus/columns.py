@@ -1,6 +1,6 @@
 """Column files (CoNLL and its kin): one token a line, columns with its tags, a blank line between sentences.
 
-Such files are large, so a sentence of the usual layout is split at once, and any other line by line.
+Such files are large, so the usual layouts are read as arrays (``column_arrays.py``), and any other line by line.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from itertools import accumulate
 from pathlib import Path
 
 from knowcoder.config.corpus import ColumnKeys
+from knowcoder.corpus.column_arrays import ColumnArrays, is_usual
 from knowcoder.corpus.labels import Classes
 from knowcoder.corpus.reading import Reading, Unusable
 from knowcoder.corpus.sentence import Mention
-from knowcoder.corpus.tags import OPEN_SCHEMES, BadTag, Span, decode_tagged, parse_tag
+from knowcoder.corpus.tags import BadTag, Span, decode_tagged
 from knowcoder.errors import DataError
 
-_CHUNK = 1 << 20  # characters read at once
+_CHUNK = 1 << 18  # characters read at once
 
 
 def read_columns(
@@ -30,21 +31,24 @@ def read_columns(
     Raises:
         DataError: the file cannot be read as UTF-8.
     """
-    quick = _QuickWay(keys, classes) if _is_usual(keys) else None
-    for numbers, block in _blocks(path, keys):
-        reading.texts += 1
-        found = quick.read(block) if quick else None
+    arrays = ColumnArrays(keys, classes) if is_usual(keys) else None
+    for line, piece in _pieces(path):
+        blocks = list(_token_lines(piece, line, keys)) if _is_odd(piece, keys) else None
+        found = arrays.read(piece if blocks is None else "\n\n".join(block for _, block in blocks)) if arrays else None
         if found:
-            text, mentions, repaired = found
-            reading.kept += len(mentions)
+            sentences, repaired = found
+            reading.texts += len(sentences)
+            reading.kept += sum(len(mentions) for _, mentions in sentences)
             reading.repaired += repaired
-            yield text, tuple(mentions)
+            yield from sentences
             continue
-        try:
-            yield _read_slowly(path, numbers, block, keys, classes, reading)
-        except BadTag as error:
-            reading.texts_left_out += 1
-            reading.reject(path, numbers[error.index], error.reason, error.value)
+        for numbers, block in _token_lines(piece, line, keys) if blocks is None else blocks:
+            reading.texts += 1
+            try:
+                yield _read_slowly(path, numbers, block, keys, classes, reading)
+            except BadTag as error:
+                reading.texts_left_out += 1
+                reading.reject(path, numbers[error.index], error.reason, error.value)
 
 
 def _read_slowly(
@@ -74,31 +78,24 @@ def _read_slowly(
     return text, tuple(mentions)
 
 
-def _blocks(path: str | Path, keys: ColumnKeys) -> Iterator[tuple[Sequence[int], str]]:
-    """Yield (number of each line, lines) for every run of lines that hold tokens."""
+def _pieces(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Yield (number of the first line, whole sentences) for a file in pieces."""
     line, rest = 1, ""
     try:
         with open(path, encoding="utf-8-sig") as file:
             while chunk := file.read(_CHUNK):
-                whole = rest + chunk
-                odd = _is_odd(whole, keys)
-                *blocks, rest = whole.split("\n\n")
-                for block in blocks:
-                    breaks = block.count("\n")
-                    if odd or not block or block[0].isspace():
-                        yield from _token_lines(block, line, keys)
-                    else:
-                        yield range(line, line + breaks + 1), block
-                    line += breaks + 2
-            yield from _token_lines(rest, line, keys)
+                piece, end, rest = (rest + chunk).rpartition("\n\n")
+                if end:
+                    yield line, piece
+                    line += piece.count("\n") + 2
+        yield line, rest
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}, after line {line}: {error}; a column file is text in UTF-8") from error
 
 
 def _is_odd(text: str, keys: ColumnKeys) -> bool:
-    """Whether there may be a mark, a comment or a line of white space in it."""
-    said = (keys.mark, keys.comment, "\n ", "\n\t")
-    return any(part and part in text for part in said)
+    """Whether there may be a mark or a comment in it."""
+    return any(part and part in text for part in (keys.mark, keys.comment))
 
 
 def _token_lines(block: str, line: int, keys: ColumnKeys) -> Iterator[tuple[Sequence[int], str]]:
@@ -116,67 +113,6 @@ def _token_lines(block: str, line: int, keys: ColumnKeys) -> Iterator[tuple[Sequ
             numbers, rows = [], []
     if rows:
         yield numbers, "\n".join(rows)
-
-
-_HERE = "\0"  # stands between tokens until the text is made, which it does not change in length
-
-
-def _is_usual(keys: ColumnKeys) -> bool:
-    """Whether a line is a token and a tag that needs no end."""
-    plain = len(keys.join) == 1 and keys.separator and not keys.token_suffix and not keys.token
-    return bool(plain) and keys.tags in ([1], [-1]) and keys.scheme in OPEN_SCHEMES
-
-
-class _QuickWay:
-    """The usual layout: lines tagged O become text at once, and only the others are looked at one by one."""
-
-    def __init__(self, keys: ColumnKeys, classes: Classes) -> None:
-        self.separator, self.join, self.scheme, self.classes = keys.separator, keys.join, keys.scheme, classes
-        self.outside = f"{keys.separator}O\n"
-        self.known: dict[str, tuple[str, str]] = {}  # tag -> prefix and label
-        self.types: dict[str, str] = {"": ""}
-
-    def read(self, block: str) -> tuple[str, list[Mention], int] | None:
-        """Text, entities and repairs; None where something is to be rejected, or a line has more than two columns."""
-        *ending, rest = f"{block}\n".replace(self.outside, _HERE).split("\n")
-        if self.separator in rest or _HERE in block:
-            return None
-        known, types, separator = self.known, self.types, self.separator
-        spans: list[tuple[str, int, int]] = []
-        words: list[str] = []
-        open_label, start, end, position, repaired = "", 0, 0, 0, 0
-        try:
-            for line in ending:
-                before, tag = line.split(separator)
-                prefix, label = known.get(tag) or self._learn(tag)
-                here = before.rfind(_HERE)
-                continues = prefix == "I" and here < 0 and label == open_label
-                if open_label and not continues:
-                    spans.append((types[open_label], start, end))
-                end = position + len(before)
-                if not continues:
-                    open_label, start = label, position + here + 1
-                    repaired += prefix == "I"
-                position = end + 1
-                words.append(before)
-        except (ValueError, KeyError, Unusable):
-            return None
-        if open_label:
-            spans.append((types[open_label], start, end))
-        words.append(rest)
-        text = _HERE.join(words)[:-1].replace(_HERE, self.join)
-        mentions = [Mention(type, text[start:end], start, end) for type, start, end in spans]
-        for mention in mentions:
-            if not mention.text.strip():
-                return None
-        return text, mentions, repaired if self.scheme == "BIO" else 0
-
-    def _learn(self, tag: str) -> tuple[str, str]:
-        prefix, label = parse_tag(tag, self.scheme)
-        if label not in self.types:
-            self.types[label] = self.classes.entity(label)
-        self.known[tag] = prefix, label
-        return prefix, label
 
 
 Tagged = tuple[str, dict[int, tuple[int, int]], list[list[tuple[int, str]]]]

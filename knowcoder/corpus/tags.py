@@ -21,9 +21,8 @@ _PREFIXES: dict[str, dict[str, str]] = {
     "BIOES": {"B": "B", "I": "I", "E": "L", "S": "U"},
 }
 _OUTSIDE = frozenset({"O", "_", "-"})
-OPEN_SCHEMES = ("BIO", "IO", "IOB1")  # schemes in which an entity ends where the next token is not its
-_FREE_START = ("IO", "IOB1")  # schemes in which an entity may start with I
-_CLOSED = ("BILOU", "BMES", "BIOES")  # schemes in which an entity of several tokens must end with its own prefix
+FREE_START_SCHEMES = ("IO", "IOB1")  # schemes in which an entity may start with I
+CLOSED_SCHEMES = ("BILOU", "BMES", "BIOES")  # schemes in which an entity of several tokens must end with its own prefix
 
 
 _BRACKETS = re.compile(r"(\((?P<label>[^()*]+))?\*?(?P<end>\))?")
@@ -55,7 +54,7 @@ def decode_tagged(tagged: Sequence[tuple[int, str]], scheme: str) -> tuple[list[
         tagged, scheme = list(_unbracketed(tagged)), "BIO"
     spans: list[Span] = []
     repaired = 0
-    closed, free_start = scheme in _CLOSED, scheme in _FREE_START
+    closed, free_start = scheme in CLOSED_SCHEMES, scheme in FREE_START_SCHEMES
     kind, start, last = "", -1, -1  # the open entity, and its last token so far; start is -1 when there is none
 
     for index, tag in tagged:

@@ -25,27 +25,30 @@ SENTENCES = 5_000
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "world.txt"
-        made.write_text("\n".join(map(columns, world(SENTENCES)[0])))
-        compare(made)
+        sentences = world(SENTENCES)[0]
+        for scheme in ("BIO", "BIOES"):
+            made = Path(folder) / f"world-{scheme}.txt"
+            made.write_text("\n".join(columns(sentence, scheme) for sentence in sentences))
+            compare(made, scheme)
     for root in sys.argv[1:]:
         compare(Path(root) / "crossner" / "ai" / "test.txt")
 
 
-def columns(sentence: Sentence) -> str:
+def columns(sentence: Sentence, scheme: str) -> str:
     """Words at spaces; a word is tagged that begins or lies within an entity."""
     lines, position = [], 0
     for word in sentence.text.split(" "):
         inside = (mention for mention in sentence.entities if (mention.start or 0) <= position < (mention.end or 0))
         mention = next(inside, None)
-        prefix = "B" if mention and position == mention.start else "I"
+        begins, ends = (mention and position == mention.start), (mention and position + len(word) >= (mention.end or 0))
+        prefix = ("S" if begins else "E") if ends and scheme == "BIOES" else "B" if begins else "I"
         lines.append(f"{word}\t{prefix}-{mention.type}\n" if mention else f"{word}\tO\n")
         position += len(word) + 1
     return "".join(lines)
 
 
-def compare(path: Path) -> None:
-    layout = LayoutConfig(format="columns", columns=ColumnKeys(tags=[1]))
+def compare(path: Path, scheme: str = "BIO") -> None:
+    layout = LayoutConfig(format="columns", columns=ColumnKeys(tags=[1], scheme=scheme))
 
     def split() -> int:
         count = 0

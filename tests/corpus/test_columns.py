@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from knowcoder.config.corpus import ColumnKeys
 from knowcoder.corpus import columns
+from knowcoder.corpus.column_arrays import ColumnArrays
 from knowcoder.corpus.columns import read_columns
 from knowcoder.corpus.labels import Classes
 from knowcoder.corpus.reading import Reading
@@ -59,18 +60,66 @@ def test_what_is_malformed_is_rejected_with_its_line(tmp_path: Path) -> None:
 
 
 TOKEN = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp"), blacklist_characters="\t"), max_size=3)
-LINE = st.tuples(TOKEN, st.sampled_from(["O", "B-x", "I-x", "B-y", "odd\tO", ""])).map("\t".join)
+SCHEMES = {"BIO": "BI", "IO": "I", "IOB1": "BI", "BILOU": "BILU", "BMES": "BMES", "BIOES": "BIES"}
 
 
-@given(st.lists(LINE, min_size=1, max_size=6), st.sampled_from(["BIO", "IO", "IOB1"]))
-def test_the_quick_way_says_what_the_slow_one_says(lines: list[str], scheme: str) -> None:
-    block, keys, reading = "\n".join(lines), ColumnKeys(tags=[1], scheme=scheme), Reading()
-    quick = columns._QuickWay(keys, Classes({"x": "One", "y": "One"})).read(block)
-    if quick is not None:
-        numbers = range(1, len(lines) + 1)
-        slow = columns._read_slowly("f", numbers, block, keys, Classes({"x": "One", "y": "One"}), reading)
-        assert (quick[0], tuple(quick[1]), quick[2]) == (*slow, reading.repaired)
+@st.composite
+def files(draw: st.DrawFn) -> tuple[str, ColumnKeys]:
+    """The text of a file, most of whose lines have the same columns and tags of its scheme, and its layout."""
+    scheme, width = draw(st.sampled_from(sorted(SCHEMES))), draw(st.integers(1, 2))
+    tags = ["O", "O", "_", *(f"{prefix}-{label}" for prefix in SCHEMES[scheme] for label in "xy")]
+    odd = draw(st.sampled_from([[], [], ["", "X-x", "a\tO"]]))
+    line = st.tuples(*[TOKEN] * width, st.sampled_from(tags + odd)).map("\t".join)
+    ends = st.sampled_from(["\n", "\n", "\n", "\n\n", "\n\n\n"])
+    text = "".join(f"{row}{end}" for row, end in draw(st.lists(st.tuples(line, ends), min_size=1, max_size=8)))
+    keys = ColumnKeys(
+        token=draw(st.integers(-width - 1, width - 1)),
+        tags=[draw(st.sampled_from([-1, width]))],
+        scheme=scheme,
+        join=draw(st.sampled_from([" ", "", "\u3001"])),
+        token_suffix=draw(st.integers(0, 1)),
+        mark="",
+    )
+    return text[: -draw(st.integers(1, 2))], keys
+
+
+@given(files())
+def test_arrays_say_what_reading_line_by_line_says(file: tuple[str, ColumnKeys]) -> None:
+    """Or nothing at all, where lines differ in width, or something is to be rejected or perhaps blank."""
+    text, keys = file
+    found = ColumnArrays(keys, Classes({"x": "One", "y": "One"})).read(text)
+    slow, reading = [], Reading()
+    try:
+        for numbers, block in columns._token_lines(text, 1, keys):
+            slow.append(columns._read_slowly("f", numbers, block, keys, Classes({"x": "One", "y": "One"}), reading))
+    except BadTag:
+        assert found is None
+        return
+    if found is None:
+        blank = any(not mention.text[:1].strip() for _, mentions in slow for mention in mentions)
+        widths = {line.count("\t") for line in text.split("\n") if line}
+        assert reading.rejected or blank or len(widths) != 1
+    else:
+        assert found == (slow, reading.repaired)
         assert not reading.rejected
+
+
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+def test_usual_layouts_are_read_as_arrays(scheme: str) -> None:
+    tags = {"BIO": "BI", "IO": "II", "IOB1": "II", "BILOU": "BL", "BMES": "BE", "BIOES": "BE"}[scheme]
+    text = f"1 a {tags[0]}-x .\n2 \u5317 {tags[1]}-x .\n\n\n1 c O .\n2 d O .\n3 e O .\n"
+    keys = ColumnKeys(separator=" ", token=1, tags=[2], scheme=scheme)
+    found = ColumnArrays(keys, Classes({"x": "One"})).read(text)
+    assert found == ([("a \u5317", (Mention("One", "a \u5317", 0, 3),)), ("c d e", ())], 0)
+
+
+def test_a_file_is_read_in_pieces_at_the_ends_of_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "_CHUNK", 7)
+    path = tmp_path / "pieces.txt"
+    path.write_text("".join(f"{number}\tB-x\n\n" for number in range(50)) + "a\tB-none\nb\tO")
+    found, reading = read(path, ColumnKeys())
+    assert [text for text, _ in found] == [*map(str, range(50)), "a b"]
+    assert [reject.line for reject in reading.rejected] == [101]
 
 
 def test_a_comment_within_a_sentence_moves_no_line_number(tmp_path: Path) -> None:
