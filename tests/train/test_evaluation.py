@@ -150,6 +150,10 @@ def test_a_run_that_gets_no_better_stops_also_when_it_was_cut_off(folder: Path, 
     shutil.copytree(tmp_path / "whole/checkpoints/checkpoint-5", tmp_path / "resumed/checkpoints/checkpoint-5")
     assert run(config(folder, tmp_path / "resumed", resume=True, **keys)) == facts
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "resumed"))
+    # Killed after it had stopped, and before its model stood in its place.
+    shutil.copytree(tmp_path / "whole/checkpoints/checkpoint-6", tmp_path / "late/checkpoints/checkpoint-6")
+    assert run(config(folder, tmp_path / "late", resume=True, **keys)) == facts
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "late"))
 
 
 def test_ranks_share_the_sentences_and_know_the_same(folder: Path, learnt: Path, tmp_path: Path) -> None:
@@ -172,6 +176,11 @@ def test_the_losses_of_the_kinds_are_parts_of_the_loss(folder: Path, learnt: Pat
         )
         mean = sum(losses[kind][step] * count for kind, count in of_kind.items()) / of_kind.total()
         assert mean == pytest.approx(loss, abs=1e-5)
+
+
+def test_the_losses_of_the_corpora_are_parts_of_the_loss(folder: Path, learnt: Path) -> None:
+    assert PackedRows(folder / "packed").sources == ["world"]
+    assert logged(learnt, "loss_source_world") == pytest.approx(logged(learnt, "loss"), abs=1e-5)
 
 
 def test_every_trained_token_has_the_kind_of_its_sample(folder: Path) -> None:
