@@ -3,7 +3,8 @@
 Three forms are read: a dict of labels (``{"person": ["Ada"]}``, ``{"born in": [{"subject": ..., "object": ...}]}``,
 ``{"attack": [{"trigger": ..., "arguments": {...}}]}``; this is IEPile's), a list of records that name their type
 (``[{"entity": "Ada", "entity_type": "person"}]``), and a dict of entities with attributes (``{"person": {"Ada":
-{"born in": "London"}}}``). A label stands for the class that is made of it.
+{"born in": "London"}}}``). Keys such as "entities" may stand around them. A label stands for the class
+that is made of it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ _TYPE = ("entity_type", "event_type", "relation", "predicate", "type", "label")
 _TEXT = ("entity", "name", "text", "mention", "span")
 _HEAD, _TAIL = ("subject", "head"), ("object", "tail")
 _TRIGGER = ("trigger", "event_trigger")
+_AROUND = frozenset({"results", "result", "output", "answer", "entities", "relations", "triples", "events"})
 _NOTHING = ("NAN", "")  # how IEPile says that a role has no filler
+
+
+def is_around(key: str, classes: Collection[str]) -> bool:
+    """Whether a key stands around labels or records (``{"entities": {"person": ["Ada"]}}``) and is no label itself."""
+    return key.lower() in _AROUND and _class(key, classes) not in classes
 
 
 def pair_call(pair: Pair, classes: Collection[str]) -> Call:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import Literal, TypeAlias, TypeVar
 
-from knowcoder.codec.labelled import pair_call, table_call
+from knowcoder.codec.labelled import is_around, pair_call, table_call
 from knowcoder.codec.scan import MAX_LENGTH, MAX_OBJECTS
 from knowcoder.codec.values import Call, Name, Pair, Problem, ProblemKind, Refused, Table, Value
 from knowcoder.corpus.sentence import Annotations, Argument, Event, Mention, Relation
@@ -94,7 +94,10 @@ class Objects:
                 else:
                     self.take(item)
         elif isinstance(value, Pair):
-            self._take_call(pair_call(value, self.offer.classes))
+            if is_around(value.key, self.offer.classes):
+                self.take(value.value)
+            else:
+                self._take_call(pair_call(value, self.offer.classes))
         elif isinstance(value, Table):
             self._take_table(value)
         elif isinstance(value, str):

@@ -77,6 +77,7 @@ class _Reader:
     def read(self, text: str) -> None:
         code, fenced = _code(text)
         anchor = _RESULTS.search(code)
+        read_twice = anchor is None
         if anchor is None:
             self._read_statements(code, assignments_only=False)
             anchor = None if self.objects.taken.found else _RESULTS_ANYWHERE.search(code)
@@ -94,7 +95,8 @@ class _Reader:
             anchor = _RESULTS.search(code, end)
             if anchor is not None and _NEXT_PROMPT.search(code[end : anchor.start()]):
                 break
-        self.objects.taken.problems[:0] = before
+        again = frozenset(self.objects.taken.problems) if read_twice else frozenset()
+        self.objects.taken.problems[:0] = [problem for problem in before if problem not in again]
         behind = Scanner(code, end)
         behind.peek()
         rest = code[behind.position :].strip(" \t\r\n`")

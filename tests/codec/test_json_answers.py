@@ -27,6 +27,29 @@ def test_every_published_answer_is_read_without_a_problem(data_root: Path, folde
     assert count
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"entities": {"person": ["x", "y"]}},
+        {"results": [{"person": ["x"]}, {"person": ["y"]}]},
+        {"Output": [{"entity": "x", "type": "person"}, {"entity": "y", "type": "Person"}]},
+        {"answer": {"entities": {"person": ["x", "y"], "city": []}}},
+    ],
+)
+def test_a_key_around_the_answer_is_no_class(answer: object) -> None:
+    for text in (json.dumps(answer), f"results = {answer}"):
+        parsed = parse_answer(text, {"Person", "City"}, "NER")
+        assert [mention.text for mention in parsed.annotations.entities] == ["x", "y"]
+        assert not parsed.problems
+    event = parse_answer('{"events": ["riot"]}', {"Events"}, "ED")  # unless it was offered
+    assert [found.type for found in event.annotations.events] == ["Events"]
+
+
+def test_what_is_not_taken_is_told_once() -> None:
+    parsed = parse_answer('{"ghost": ["x"], "person": []}', {"Person"}, "NER")
+    assert [str(problem) for problem in parsed.problems] == ["unknown class: Ghost"]
+
+
 FOUND = {"person": ['Ada "B" C', "x/y", "\u5317\u4eac \U0001f600"], "city": ["Bo\n"]}
 WRITTEN = {
     "plain": json.dumps(FOUND),
