@@ -221,7 +221,9 @@ def refuse_existing(directory: Path, overwrite: bool) -> None:
     Raises:
         ArtefactError: it exists, is not empty, and ``overwrite`` is false.
     """
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())) and not overwrite:
+    begun = directory / f"{MANIFEST}.partial"  # all that a stage leaves that is killed as it begins
+    taken = directory.exists() and (not directory.is_dir() or any(path != begun for path in directory.iterdir()))
+    if taken and not overwrite:
         raise ArtefactError(f"output={directory}: exists already; give another output or overwrite=true")
 
 

@@ -54,6 +54,10 @@ def _train(verb: str, kind: str, settings: config.PretrainConfig | config.SftCon
     from knowcoder.train import launch
 
     inputs = checked_inputs(settings)
+    if settings.resume and artefact.is_current(artefact.read_manifest(settings.output), settings, inputs):
+        if launch.rank() == 0:
+            print(f"{settings.output}: complete already, nothing to resume")
+        return
     if launch.is_rank():
         launch.join(verb, kind, settings, inputs)
         return
