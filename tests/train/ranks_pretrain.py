@@ -28,22 +28,23 @@ def main(plan: str) -> None:
         run.pop("rank_1", None)
         config = msgspec.convert(run, PretrainConfig)
         run_dir = Path(config.output)
-        note_rows(run_dir.parent / f"{run_dir.name}-rows")
+        notes = Path(plan).parent / run_dir.name
+        note_rows(Path(f"{notes}-rows"))
         with bent_losses(factors or {}):
             if fails:
-                note_error(config, run_dir)
+                note_error(config, run_dir, Path(f"{notes}-error-{dist.get_rank()}.txt"))
             elif stop:
                 cut_off(config, run_dir, stop)
             else:
                 pretrain.pretrain(config, run_dir)
 
 
-def note_error(config: PretrainConfig, run_dir: Path) -> None:
+def note_error(config: PretrainConfig, run_dir: Path, notes: Path) -> None:
     """Train, which is refused; write down what this rank says."""
     try:
         pretrain.pretrain(config, run_dir)
     except KnowcoderError as error:
-        (run_dir.parent / f"{run_dir.name}-error-{dist.get_rank()}.txt").write_text(str(error))
+        notes.write_text(str(error))
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def two(folder: Path) -> Path:
+def full_disk(folder: Path) -> Iterator[Path | None]:
+    """A disk with room for one checkpoint and a half; None where this machine lets us make none."""
+    place = folder / "full-disk"
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(place)]
+    try:
+        subprocess.run(words, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        yield None
+        return
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.fixture(scope="module")
+def two(folder: Path, full_disk: Path | None) -> Path:
     """All runs on two processes, in one launch."""
     run: Callable[..., dict[str, Any]] = lambda name, **changes: settings(folder, name, **changes)  # noqa: E731
     dropping = {"model": str(folder / "dropping"), "log_every": 3}
@@ -99,6 +117,10 @@ def two(folder: Path) -> Path:
         run("skipped", non_finite="skip", factors={"3": math.nan}, save_every=1, keep_last=STEPS),
         run("skipped-bf16", precision="bf16", non_finite="skip", factors={"1": math.inf}, **half | {"save_every": 1}),
         run("stopped", factors={"3": math.nan}, save_every=2, fails=True),
+        *(
+            [run("full", output=f"{full_disk}/full", save_every=2, save_in_background=False, fails=True)]
+            * bool(full_disk)
+        ),
         run("odd-key", fails=True, rank_1={"learning_rate": 1e-3}),
         run("odd-stages", fails=True, rank_1={"parallel": {"pp": 1}}),
         run("odd-data", fails=True, rank_1={"data": str(folder / "other-data")}),
@@ -180,6 +202,20 @@ def test_a_bad_step_stops_the_run_before_it_is_taken(two: Path) -> None:
         assert "step 4 is not taken: its loss is nan; its rows are " in said
     assert [path.name for path in checkpoints.steps(two / "stopped")] == ["step2"]
     assert (two / "stopped" / "latest").read_text() == "step2"
+
+
+def test_a_full_disk_stops_the_run_and_leaves_the_last_checkpoint(two: Path, full_disk: Path | None) -> None:
+    if full_disk is None:
+        pytest.skip("no disk of our own: mounting one needs root")
+    for rank in (0, 1):
+        said = (two / f"full-error-{rank}.txt").read_text()
+        assert "the checkpoint of step 4 could not be written (rank " in said
+        assert "No space left on device" in said
+        assert "the last whole checkpoint is step2; make room, then continue with resume=true" in said
+    assert [path.name for path in checkpoints.steps(full_disk / "full")] == ["step2"]
+    assert not checkpoints.faults(full_disk / "full" / "step2")
+    assert (full_disk / "full" / "latest").read_text() == "step2"
+    assert not list((full_disk / "full").glob(".step*"))
 
 
 @pytest.mark.parametrize(
