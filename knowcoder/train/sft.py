@@ -268,7 +268,7 @@ class _Recorder(TrainerCallback):
                 "loss": logs["loss"],
                 **self.trainer.take_losses(),
                 "learning_rate": self._config.learning_rate * rate_factor(state.global_step - 1, self._config),
-                "grad_norm": logs["grad_norm"],
+                "grad_norm": logs.get("grad_norm"),  # DeepSpeed measures none at stage 0
                 **self._throughput.take(),
             }
         )

@@ -166,6 +166,13 @@ class PackedTrainer(Trainer):
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._saving_to or super()._get_output_dir(trial))
 
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
+        """Write weights; DeepSpeed hands tied ones over as if they were two."""
+        tied = getattr(self.accelerator.unwrap_model(self.model), "all_tied_weights_keys", None) or {}
+        if state_dict is not None:
+            state_dict = {name: tensor for name, tensor in state_dict.items() if name not in tied}
+        super()._save(output_dir, state_dict)
+
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """Write a checkpoint beside its place and move it there when it is found whole; keep the last `keep_last`."""
         folder = Path(self.args.output_dir)
