@@ -72,7 +72,11 @@ class Record:
         for _, close in self._writers:
             close()
         if self._continued:
-            self._draw()
+            try:
+                self._draw()
+            except OSError:  # a full disk, most likely: what ended the run is to be said
+                if error is None:
+                    raise
         if self._handler is not None:
             logging.getLogger().removeHandler(self._handler)
             self._handler.close()

@@ -70,7 +70,9 @@ class PackedRows:
     def marks(self) -> dict[str, int | str]:
         """Return what tells these rows from others: sizes, and a hash of every column."""
         columns = {"input_ids": self._ids, "position_ids": self._positions, "labels": self._labels, "ends": self._ends}
-        hashes = {name: xxhash.xxh3_64(np.ascontiguousarray(column)).hexdigest() for name, column in columns.items()}
+        hashes = {
+            name: xxhash.xxh3_64(np.ascontiguousarray(column).data).hexdigest() for name, column in columns.items()
+        }
         return {"rows": len(self), "max_length": self.max_length} | hashes
 
     def row(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:

@@ -110,7 +110,7 @@ def test_what_is_written_is_what_was_there_when_saving_began(tmp_path: Path) -> 
 def test_a_copy_has_the_same_content_and_no_memory_in_common() -> None:
     state = {"tensors": (torch.ones(3), [torch.eye(2, dtype=torch.bfloat16)]), "size": torch.Size([2]), "none": None}
     copy = copied(state)
-    state["tensors"][0].fill_(0)  # type: ignore[index]
+    state["tensors"][0].fill_(0)
     assert torch.equal(copy["tensors"][0], torch.ones(3))
     assert copy["tensors"][1][0].dtype == torch.bfloat16
     assert copy["size"] == torch.Size([2])

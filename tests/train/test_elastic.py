@@ -78,7 +78,7 @@ def full_disk(folder: Path) -> Iterator[Path | None]:
     """A disk with room for one checkpoint and a half; None where this machine lets us make none."""
     place = folder / "full-disk"
     place.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(place)]
+    words = ["mount", "-t", "tmpfs", "-o", "size=450k", "tmpfs", str(place)]
     try:
         subprocess.run(words, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
