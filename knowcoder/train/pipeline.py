@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from transformers.modeling_outputs import MoeModelOutputWithPast
 from knowcoder.checkpoint.mapping import PieceMap, meta_model, piece_map
 from knowcoder.errors import ModelError
 from knowcoder.train.attention import use_packed_attention
-from knowcoder.train.loss import chunked_losses
+from knowcoder.train.loss import chunked_loss
 
 Message = tuple[torch.Tensor, torch.Tensor]
 #: Places of the flattened hidden states that predict a trained token, those tokens, and the factor that makes the
@@ -200,10 +201,9 @@ class HeadLoss:
         places, targets, factor = self._labels.popleft()
         chosen = message[0].flatten(0, 1)[places]
         vocabulary = self._skeleton.causal.config.vocab_size
-        losses = chunked_losses(lambda part: self._skeleton.logits(head, part), chosen, targets, vocabulary)
-        if self.observe is not None:
-            self.observe(losses)
-        return losses.sum() * factor
+        logits = partial(self._skeleton.logits, head)
+        total, _ = chunked_loss(logits, chosen, targets, vocabulary, head.parameters())
+        return total * factor
 
     def tied(self, embedding: nn.Module, message: Message) -> torch.Tensor:
         """Return the same where the head's weight is that of the embedding piece."""
