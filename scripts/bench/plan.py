@@ -114,9 +114,9 @@ def compare(verb: str, few: bool, folder: Path) -> list[tuple[dict[str, Any], in
     listed = folder / f"runs-{verb}.json"
     listed.write_text(json.dumps(runs))
     count = 2 if verb == "pretrain" else 1
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
     environment = os.environ | {"DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    words = [*start, __file__, "rank", verb, str(listed)]
+    words = [sys.executable, *(several if count > 1 else []), __file__, "rank", verb, str(listed)]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)

@@ -108,10 +108,10 @@ def test_more_processes_than_rows_is_a_mistake(config: PretrainConfig) -> None:
     assert "25 data-parallel processes for 24 rows" in text
 
 
-@pytest.mark.parametrize("name", ["llama", "qwen3", "gemma3_text", "phi3", "gpt_neox", "olmo2", "mistral", "cohere"])
-def test_memory_is_known_of_every_architecture_and_grows_with_the_micro_batch(name: str, tmp_path: Path) -> None:
-    small_config(name, num_hidden_layers=6).save_pretrained(tmp_path)
-    made = PretrainConfig(model=str(tmp_path), global_batch=8, micro_batch=1, precision="bf16", parallel=_stages(2))
+@pytest.mark.parametrize("name", ["gemma3_text", "phi3", "gpt_neox", "cohere"])
+def test_memory_is_known_of_any_architecture_and_grows_with_the_micro_batch(name: str, tmp_path: Path) -> None:
+    small_config(name, num_hidden_layers=2).save_pretrained(tmp_path)
+    made = PretrainConfig(model=str(tmp_path), data="", output="", global_batch=8, micro_batch=1)
     small = peaks(made, PlanConfig(max_length=64))
     large = peaks(changed(made, micro_batch=4), PlanConfig(max_length=64))
     again = peaks(changed(made, micro_batch=4, activation_checkpointing=1), PlanConfig(max_length=64))
@@ -119,18 +119,14 @@ def test_memory_is_known_of_every_architecture_and_grows_with_the_micro_batch(na
     assert all(one > other for one, other in zip(large, again, strict=True))
 
 
-def _stages(count: int) -> ParallelConfig:
-    return ParallelConfig(pp=count, processes=count)
-
-
 def test_seventy_billion_parameters_are_planned_from_the_configuration_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = ["model=llama-70b", "cluster=h100", "cluster.nodes=16", "cluster.gpus=8", "parallel.pp=8"]
+    words = ["model=llama-70b", "cluster=h100", "cluster.nodes=16", "cluster.gpus=8", "parallel.pp=16"]
     words += ["global_batch=1024", "micro_batch=1", "activation_checkpointing=1", "output=", "data="]
     stages.plan(PlanConfig(of="pretrain", max_length=4096, rows=2_000_000), load("pretrain", words))
     text = capsys.readouterr().out
-    assert "128: 16 machines x 8; 8 stages x 16 data-parallel" in text
+    assert "128: 16 machines x 8; 16 stages x 8 data-parallel" in text
     assert "70,553,706,496" in text
     assert re.search(r"memory +\d+\.\d of 80\.0 GiB, .*: it fits", text)
     assert "GPU hours" in text

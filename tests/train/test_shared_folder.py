@@ -53,7 +53,7 @@ def test_another_folder_is_named_by_every_rank(other: str, tmp_path: Path) -> No
     if other == "older":
         folder(tmp_path / "older")
     told = meet([run, run, tmp_path / other])
-    assert len(set(text.partition(": is another folder for ")[2] for text in told)) == 1
+    assert len({text.partition(": is another folder for ")[2] for text in told}) == 1
     assert all("rank 2 on " in text and "rank 1" not in text for text in told)
     assert not (run / launch.RESOLVED).exists(), "so that the mended command can have the same output"
     shutil.rmtree(run)

@@ -59,12 +59,27 @@ class StageShape:
     last: bool
 
 
-def stage_footprint(
+@dataclass(frozen=True)
+class Growth:
+    """How a footprint grows with the layers: `first` is that of `start` layers, `more` what `step` others add."""
+
+    start: int
+    step: int
+    first: Footprint
+    more: Footprint
+
+    def at(self, layers: int) -> Footprint:
+        times = (layers - self.start) / self.step
+        return Footprint(self.first.kept + times * self.more.kept, self.first.peak + times * self.more.peak)
+
+
+def stage_growth(
     config: PreTrainedConfig, stage: StageShape, batch: MicroBatch, dtype: torch.dtype, interval: int, attention: str
-) -> Footprint:
-    """Return what a micro-batch needs on a stage of the pipeline.
+) -> Growth:
+    """Return what a micro-batch needs on a stage of the pipeline, by the number of its layers.
 
     Args:
+        stage: its layers are as few as stand for others: `start_of` them.
         interval: layers that are recomputed together; 0 keeps everything.
         attention: how documents are kept apart: by DOCUMENTS, FLASH or MASKED.
     """
@@ -75,7 +90,13 @@ def stage_footprint(
             _on_processor(model)
             return _run_stage(model, StageShape(layers, stage.first, stage.last), batch, interval)
 
-    return _extended(run, stage.layers, max(1, interval))
+    return _growth(run, stage.layers, max(1, interval))
+
+
+def start_of(layers: int, interval: int) -> int:
+    """Return the fewest layers from which a stage of so many is reached by adding whole intervals."""
+    step = max(1, interval)
+    return layers if layers < step else step + layers % step
 
 
 def tuning_footprint(config: PreTrainedConfig, settings: SftConfig, batch: MicroBatch, attention: str) -> Footprint:
@@ -95,7 +116,7 @@ def tuning_footprint(config: PreTrainedConfig, settings: SftConfig, batch: Micro
             _on_processor(whole)
             return _run_whole(model, whole, batch, torch.autocast("cpu", half) if cast else nullcontext())
 
-    return _extended(run, config.num_hidden_layers, 1)
+    return _growth(run, 1, 1).at(config.num_hidden_layers)
 
 
 def adapter_size(config: PreTrainedConfig, settings: SftConfig) -> int:
@@ -105,21 +126,16 @@ def adapter_size(config: PreTrainedConfig, settings: SftConfig) -> int:
         adapted = _adapted(_model(config, layers, torch.float32, FLASH), settings)
         return Footprint(sum(p.numel() for p in adapted.parameters() if p.requires_grad), 0)
 
-    return round(_extended(run, config.num_hidden_layers, 1).kept)
+    return round(_growth(run, 1, 1).at(config.num_hidden_layers).kept)
 
 
 def _adapted(model: PreTrainedModel, settings: SftConfig) -> nn.Module:
     return add_adapter(model, settings.lora, dora=settings.tuning == "dora")
 
 
-def _extended(run: Callable[[int], Footprint], layers: int, interval: int) -> Footprint:
-    """Return `run(layers)`, from two runs of fewer layers where they are many."""
-    short = layers % interval + 2 * interval
-    if layers <= short + interval:
-        return run(layers)
-    one, two = run(short), run(short + interval)
-    times = (layers - short) / interval
-    return Footprint(one.kept + times * (two.kept - one.kept), one.peak + times * (two.peak - one.peak))
+def _growth(run: Callable[[int], Footprint], start: int, step: int) -> Growth:
+    one, two = run(start), run(start + step)
+    return Growth(start, step, one, Footprint(two.kept - one.kept, two.peak - one.peak))
 
 
 def _model(config: PreTrainedConfig, layers: int, dtype: torch.dtype, attention: str) -> PreTrainedModel:
@@ -127,7 +143,7 @@ def _model(config: PreTrainedConfig, layers: int, dtype: torch.dtype, attention:
     small = copy.deepcopy(config)
     small.num_hidden_layers = layers
     if getattr(config, "layer_types", None):
-        small.layer_types = config.layer_types[:layers]
+        small.layer_types = (config.layer_types * layers)[:layers]
     AttentionInterface.register(_ATTENTION, partial(_attention, attention))
     AttentionMaskInterface.register(_ATTENTION, _no_mask)
     with torch.device("meta"):

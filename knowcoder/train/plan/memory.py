@@ -6,6 +6,7 @@ part; in bf16 it sums gradients in fp32, whole; it gathers gradients in buckets 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from transformers import PreTrainedConfig
@@ -13,7 +14,7 @@ from transformers import PreTrainedConfig
 from knowcoder.checkpoint.mapping import DTYPES
 from knowcoder.config import PretrainConfig, SftConfig
 from knowcoder.train.deepspeed_config import bucket_size
-from knowcoder.train.plan.activations import Footprint, MicroBatch, StageShape, stage_footprint, tuning_footprint
+from knowcoder.train.plan.activations import Footprint, MicroBatch, StageShape, tuning_footprint
 from knowcoder.train.plan.shape import Stage
 
 GIB = float(2**30)
@@ -45,18 +46,17 @@ class Memory:
 
 def stage_memory(
     config: PretrainConfig,
-    model: PreTrainedConfig,
     stage: Stage,
     in_flight: int,
     data_parallel: int,
-    batch: MicroBatch,
-    attention: str,
+    footprint: Callable[[StageShape], Footprint],
 ) -> Memory:
-    """Return what a rank of a pipeline's stage needs."""
-    interval, dtype = config.activation_checkpointing, DTYPES[config.precision]
+    """Return what a rank of a pipeline's stage needs.
 
-    def footprint(shape: StageShape) -> Footprint:
-        return stage_footprint(model, shape, batch, dtype, interval, attention)
+    Args:
+        footprint: what a micro-batch needs on a stage of a shape.
+    """
+    dtype = DTYPES[config.precision]
 
     def at_most(one: Footprint) -> float:
         return (in_flight - 1) * one.kept + one.peak

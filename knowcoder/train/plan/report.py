@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from transformers import PreTrainedConfig
@@ -13,14 +14,24 @@ from transformers.utils import is_flash_attn_2_available
 
 from knowcoder.checkpoint.folder import model_root
 from knowcoder.checkpoint.init import read_model_config
-from knowcoder.checkpoint.mapping import PieceMap, meta_model, piece_map, read_config
+from knowcoder.checkpoint.mapping import DTYPES, PieceMap, meta_model, piece_map, read_config
 from knowcoder.config import PlanConfig, PretrainConfig, SftConfig
 from knowcoder.errors import ConfigError
 from knowcoder.train.arithmetic import token_cost
 from knowcoder.train.deepspeed_config import check_keys, pipeline_config
 from knowcoder.train.devices import memory_gib, peak_tflops
 from knowcoder.train.engine import check_engine, zero_config
-from knowcoder.train.plan.activations import DOCUMENTS, FLASH, MASKED, adapter_size
+from knowcoder.train.plan.activations import (
+    DOCUMENTS,
+    FLASH,
+    MASKED,
+    Footprint,
+    Growth,
+    StageShape,
+    adapter_size,
+    stage_growth,
+    start_of,
+)
 from knowcoder.train.plan.memory import GIB, USABLE, Memory, stage_memory, tuning_memory
 from knowcoder.train.plan.shape import Data, Shape, Stage, data_of, shape_of
 
@@ -38,28 +49,49 @@ class _Run:
     data: Data
     device: float | None
     adapter: int
+    known: dict[tuple[StageShape, int], Growth] = field(default_factory=dict)
 
     def memory(self, stage: Stage, micro_batch: int) -> Memory:
         """Return what a rank of a stage needs with micro-batches of so many rows."""
         config = self.config
         if isinstance(config, PretrainConfig):
-            ways = DOCUMENTS if self.device is None else MASKED
-            batch = self.data.padded(micro_batch)
-            in_flight, ranks = self.shape.in_flight(stage), self.shape.data_parallel
-            return stage_memory(config, self.model, stage, in_flight, ranks, batch, ways)
+            footprint = partial(self._footprint, config, micro_batch)
+            return stage_memory(config, stage, self.shape.in_flight(stage), self.shape.data_parallel, footprint)
         flash = config.precision != "fp32" and is_flash_attn_2_available()
         way = DOCUMENTS if self.device is None else FLASH if flash else MASKED
         batch = self.data.padded(micro_batch) if way == MASKED else self.data.flat(micro_batch)
         size = sum(self.mapping.sizes())
         return tuning_memory(config, self.model, size, self.adapter, self.shape.world, batch, way)
 
+    def _footprint(self, config: PretrainConfig, micro_batch: int, shape: StageShape) -> Footprint:
+        """Return what a micro-batch needs on a stage; stages in the middle are alike but for the number of layers."""
+        interval = config.activation_checkpointing
+        short = replace(shape, layers=start_of(shape.layers, interval))
+        if (short, micro_batch) not in self.known:
+            way = DOCUMENTS if self.device is None else MASKED
+            batch, dtype = self.data.padded(micro_batch), DTYPES[config.precision]
+            self.known[short, micro_batch] = stage_growth(self.model, short, batch, dtype, interval, way)
+        return self.known[short, micro_batch].at(shape.layers)
+
     def memories(self) -> list[Memory]:
         """Return what a rank of every stage needs."""
         return [self.memory(stage, self.config.micro_batch) for stage in self.shape.stages]
 
-    def fits(self, micro_batch: int) -> bool:
-        usable = math.inf if self.device is None else self.device * USABLE * GIB
-        return all(self.memory(stage, micro_batch).peak <= usable for stage in self.shape.stages)
+    def largest_micro_batch(self) -> int:
+        """Return the most rows that divide a rank's share of a step and fit; 0 where none do.
+
+        What a row takes follows from two sizes of micro-batch.
+        """
+        assert self.device is not None
+        usable, one = self.device * USABLE * GIB, self.config.micro_batch
+        other = 1 if one > 1 else 2
+        share = self.config.global_batch // self.shape.data_parallel
+        fitting = [size for size in range(1, share + 1) if share % size == 0]
+        for stage in self.shape.stages:
+            here, there = self.memory(stage, one).peak, self.memory(stage, other).peak
+            row = (there - here) / (other - one)
+            fitting = [size for size in fitting if here + (size - one) * row <= usable]
+        return max(fitting, default=0)
 
 
 def plan(config: PretrainConfig | SftConfig, own: PlanConfig, mistakes: Sequence[str] = ()) -> tuple[str, int]:
@@ -129,23 +161,9 @@ def _memory_lines(run: _Run, memory: list[Memory]) -> list[str]:
         return [*lines, _line("memory", f"at most {most:.2f} GiB; give cluster.memory= to compare it with a GPU's")]
     fits = "fits" if most <= run.device * USABLE else "does not fit"
     lines.append(_line("memory", f"{most:.1f} of {run.device:.1f} GiB, of which {USABLE:.0%} can be used: it {fits}"))
-    largest = _largest_micro_batch(run)
+    largest = run.largest_micro_batch()
     advice = f"micro_batch={largest} is the largest that fits" if largest else "no micro-batch fits"
     return [*lines, _line("micro-batch", advice)]
-
-
-def _largest_micro_batch(run: _Run) -> int:
-    """Return the largest number of rows that divides a rank's share of a step and fits; 0 where none does."""
-    share = run.config.global_batch // run.shape.data_parallel
-    sizes = [size for size in range(1, share + 1) if share % size == 0]
-    fitting = 0
-    while sizes:  # memory grows with the rows: look in the middle
-        middle = len(sizes) // 2
-        if run.fits(sizes[middle]):
-            fitting, sizes = sizes[middle], sizes[middle + 1 :]
-        else:
-            sizes = sizes[:middle]
-    return fitting
 
 
 def _steps(run: _Run) -> list[str]:
@@ -267,8 +285,8 @@ def _memory_mistakes(run: _Run, memory: list[Memory]) -> list[str]:
         return []
     most = max(held.peak for held in memory) / GIB
     return [
-        f"stages {over} of {len(memory)} need up to {most:.1f} GiB, a GPU has {run.device:.1f}: lower micro_batch, "
-        "recompute activations, or use more stages or processes"
+        f"{len(over)} of {len(memory)} stages need up to {most:.1f} GiB, a GPU has {run.device:.1f}: lower "
+        "micro_batch, recompute activations, or use more stages or processes"
     ]
 
 
