@@ -126,7 +126,10 @@ def prepare(folder: Path, data_root: str | None) -> None:
     (folder / "model.yaml").write_text(MODEL)
     texts = [sample.completion for sample in samples]
     init_model(str(folder / "model.yaml"), texts, vocab_size=2048, seed=1, output_dir=folder / "model")
-    made = pack(samples, Wrapper.from_folder(str(folder / "model"), "plain"), LENGTH, folder / "packed")
+    (folder / "packed").mkdir()
+    jsonl.write(folder / "samples.jsonl", samples)
+    wrapper = Wrapper.from_folder(str(folder / "model"), "plain")
+    made = pack([folder / "samples.jsonl"], wrapper, LENGTH, folder / "packed")
     facts = {"max_length": LENGTH, "pad_token_id": 0}
     Manifest("packed", "complete", facts=facts).save(folder / "packed")
     alone = one_by_one(load_from_disk(str(folder / "packed" / ROWS))[:])
