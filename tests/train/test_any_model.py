@@ -10,8 +10,9 @@ import torch
 from transformers import LlamaModel
 
 from knowcoder.config import PretrainConfig
-from knowcoder.errors import ModelError
+from knowcoder.errors import ConfigError, ModelError
 from knowcoder.train import loss as loss_module
+from knowcoder.train.pretrain import pretrain
 from knowcoder.train.stage import build_pipeline
 from tests.small_models import small_config
 from tests.train.pieces import FAMILIES, PackedBatch, TwoStages, assert_same, family_model, whole
@@ -59,3 +60,11 @@ def test_what_cannot_be_piped_is_refused_before_anything_is_loaded(
     monkeypatch.setattr(LlamaModel, "forward", forward)
     with pytest.raises(ModelError, match=r"another result in pieces .* use sft with tuning=full instead"):
         build_pipeline(tmp_path, PretrainConfig(model=str(tmp_path), data="none"))
+
+
+def test_fp16_on_a_processor_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match="precision=fp16 needs a GPU; use bf16 or fp32"):
+        pretrain(PretrainConfig(model=str(tmp_path), data="none", precision="fp16"), tmp_path)
+    assert not list(tmp_path.iterdir())
