@@ -318,6 +318,8 @@ class _Document:
             if label is None:
                 return None
             kind = self.classes.event(label)
+            if isinstance(trigger, Unusable):
+                raise trigger
             place = (
                 self.places.place(only_piece(item.within(trigger), spans), kind.name, "trigger") if trigger else None
             )

@@ -45,6 +45,8 @@ def read_document(path: Path) -> dict[str, Any]:
     for number, line in enumerate(lines, 1):
         try:
             id, _, said = line.rstrip("\r").partition("\t")
+            if id in entities:
+                raise ValueError(f"{id} stands twice")
             if id[:1] == "T":
                 entities[id] = {"id": id, **_entity(said, text)}
             elif id[:1] == "R":
@@ -56,7 +58,7 @@ def read_document(path: Path) -> dict[str, Any]:
             raise DataError(f"{path}:{number}: {error}; the line is {line!r}") from error
     triggers = {event["trigger"] for event in events}
     for event in events:
-        event["trigger"] = entities.get(event["trigger"])
+        event["trigger"] = entities.get(event["trigger"], Unusable("trigger of no entity", event["trigger"]))
         event["arguments"] = [{**argument, "filler": _no_event(argument["filler"])} for argument in event["arguments"]]
     return {
         "text": text,
