@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -261,9 +262,8 @@ def utilisation(name: str, length: int, attention: str, variant: str, device: to
 
 def loss_of(variant: str, head: torch.nn.Linear, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     if variant == "liger":
-        from liger_kernel.transformers import LigerFusedLinearCrossEntropyLoss
-
-        fused: torch.Tensor = LigerFusedLinearCrossEntropyLoss()(head.weight, hidden, targets)
+        kernels = import_module("liger_kernel.transformers")
+        fused: torch.Tensor = kernels.LigerFusedLinearCrossEntropyLoss()(head.weight, hidden, targets)
         return fused
     before = loss_module.LOGITS_AT_ONCE
     loss_module.LOGITS_AT_ONCE = 1 << 62 if variant == "whole" else before

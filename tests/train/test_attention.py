@@ -80,3 +80,26 @@ def test_attention_that_is_not_plainly_causal_is_left_alone(tmp_path: Path) -> N
     model = load_model(save_small_model(tmp_path, "mistral", sliding_window=6), torch.float32)
     assert not use_packed_attention(model)
     assert model.config._attn_implementation == "sdpa"
+
+
+def test_gradients_are_those_of_documents_alone(packed: bool, rows: PackedRows, tmp_path: Path) -> None:
+    """A document's loss reaches no token of another, and the weights get what all documents give alone."""
+    model = model_of(tmp_path, "qwen3", packed)
+    alone = load_model(tmp_path, torch.float32).eval()
+    batch = rows.batch(CHOSEN)
+    embedded = model.get_input_embeddings()(batch["input_ids"]).detach().requires_grad_()
+    output = model(inputs_embeds=embedded, position_ids=batch["position_ids"], use_cache=False).logits
+    total = torch.zeros(())
+    for place, index in enumerate(CHOSEN):
+        for start, end in documents(rows, index):
+            own = output[place, start:end].square().sum()
+            total = total + own
+            reached = torch.autograd.grad(own, embedded, retain_graph=True)[0].any(-1)
+            assert reached[place, start:end].all()
+            assert reached.sum() == end - start
+            ids = batch["input_ids"][place : place + 1, start:end]
+            alone(ids).logits.square().sum().backward()
+    total.backward()
+    expected = {name: p.grad for name, p in alone.model.layers.named_parameters()}
+    for name, parameter in model.model.layers.named_parameters():
+        assert (parameter.grad - expected[name]).abs().max() <= 1e-5 * expected[name].abs().max(), name
