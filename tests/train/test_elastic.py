@@ -47,7 +47,7 @@ def settings(folder: Path, name: str, model: str = "tied", pp: int = 2, **change
 def train(folder: Path, count: int, *runs: dict[str, Any]) -> str:
     plan = folder / f"{Path(runs[0]['output']).name}-{count}.json"
     plan.write_text(json.dumps(runs))
-    return run_ranks(count, RANKS, str(plan))
+    return run_ranks(count, RANKS, str(plan), timeout=600)
 
 
 def metric(folder: Path, name: str, key: str = "loss") -> list[float]:
