@@ -1,8 +1,9 @@
 """A run that is killed again and again: `python killed_runs.py PLAN.json`, in one process that forks the ranks.
 
 The plan names the run's keys and its attempts. An attempt has a topology and, but for the last, a place where one rank
-kills itself: "step" N, before the Nth step of the attempt, or "file" N, before the Nth operation on the run's files
-since its first save began. What became of every attempt is written beside the plan.
+kills itself: "step" N, before the Nth step of the attempt; "file" N, before the Nth operation on the run's files since
+its first save began; or a part of a path, before the Nth operation on a file with it. What became of every attempt is
+written beside the plan.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import socket
 import sys
 import time
 import traceback
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +104,7 @@ def _kill_at(at: str, count: int, run_dir: str) -> None:
         pretrain._Run._train_step = counted
         return
     save, write = Saver.save, writer._Hashed.write
+    writes: Counter[int] = Counter()
 
     def begin(self: Saver, *arguments: Any) -> None:
         nonlocal saving
@@ -109,13 +112,15 @@ def _kill_at(at: str, count: int, run_dir: str) -> None:
         save(self, *arguments)
 
     def write_counted(self: writer._Hashed, data: bytes) -> int:
-        pass_by()
+        writes[id(self)] += 1
+        if writes[id(self)] == 5 and at == "file":  # in the middle of a file, which is written in dozens of parts
+            pass_by()
         return write(self, data)
 
     def audit(event: str, arguments: tuple[Any, ...]) -> None:
-        if not saving or not arguments or not str(arguments[0]).startswith(run_dir):
-            return
-        if str(arguments[0]).endswith((".log", "metrics.jsonl")):
+        path = str(arguments[0]) if saving and arguments else ""
+        ours = path.startswith(run_dir) or (event == "os.remove" and not path.startswith("/"))
+        if not ours or path.endswith((".log", "metrics.jsonl")) or not (at == "file" or at in path):
             return
         if event in _OPERATIONS or (event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
             pass_by()

@@ -78,13 +78,13 @@ def killed(pp: int, dp: int, at: str, count: int, rank: int = 0) -> Attempt:
     return {"pp": pp, "dp": dp, "at": at, "count": count, "rank": rank}
 
 
-def test_four_kills_and_two_moves(folder: Path) -> None:
+def test_four_kills_and_a_move(folder: Path) -> None:
     run(folder, "whole-of-four", [{"pp": 1, "dp": 1}])
     attempts = [
-        killed(2, 1, "step", 2, rank=1),
-        killed(2, 1, "file", 30),
-        killed(2, 1, "file", 70),
-        killed(1, 1, "file", 90),
+        killed(2, 1, "step", 2, rank=1),  # before there is a checkpoint
+        killed(2, 1, "mp_rank_01_optim_states.pt", 1, rank=1),  # while it is written
+        killed(2, 1, "latest.partial", 2),  # when it has its name, but `latest` does not say so
+        killed(1, 1, ".removed", 1),  # while an old one is removed
         {"pp": 1, "dp": 1},
     ]
     assert len(run(folder, "four", attempts)) == len(attempts)
@@ -113,10 +113,10 @@ def test_many_kills(folder: Path, name: str, topologies: list[tuple[int, int]], 
         elif number % 4 == 3:
             attempts.append(killed(pp, dp, "step", rng.randint(1, 3), rank))
         else:  # the first rank alone names and removes checkpoints
-            attempts.append(killed(pp, dp, "file", rng.randint(1, 60), 0 if number % 2 else rank))
+            attempts.append(killed(pp, dp, "file", rng.randint(1, 40), 0 if number % 2 else rank))
     last = dict(zip(("pp", "dp"), topologies[kills % len(topologies)], strict=True))
     reports = run(folder, name, [*attempts, last], timeout=1800)
     assert len(reports) == kills + 1, "it came to its end before it was killed as often as planned"
     places = Counter(report["at"] for report in reports[:-1])
-    assert places["file"] >= kills // 2 - 1
+    assert places["file"] > kills // 2
     check(folder, name, f"whole-{name}", tolerance)
