@@ -21,9 +21,10 @@ from peft.utils import ModulesToSaveWrapper
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from knowcoder.checkpoint.convert import SHARD_BYTES, cast, save_hf, set_dtype
+from knowcoder.checkpoint.convert import cast, set_dtype
 from knowcoder.checkpoint.folder import copy_model_files
 from knowcoder.checkpoint.mapping import DTYPES, read_config
+from knowcoder.checkpoint.shards import SHARD_BYTES, save_shards
 from knowcoder.checkpoint.weights import hf_tensors
 from knowcoder.codec.model_card import MODEL_CARD
 from knowcoder.errors import ConfigError, ModelError
@@ -82,11 +83,11 @@ def merge(
         raise ModelError(f"the merged model's logits differ by {difference:.1e} from base and adapter: not written")
 
     output_dir.mkdir(parents=True, exist_ok=True)
-    sizes = {
-        name: tensor.numel() * (target if tensor.is_floating_point() else tensor.dtype).itemsize
+    wanted = {
+        name: torch.empty(tensor.shape, dtype=target if tensor.is_floating_point() else tensor.dtype, device="meta")
         for name, tensor in tensors.items()
     }
-    save_hf(sizes, lambda name: _result(name, model, tensors, target), output_dir, shard_bytes)
+    save_shards(wanted, lambda name: _result(name, model, tensors, target), output_dir, shard_bytes)
     copy_model_files(model_dir, output_dir)
     set_dtype(output_dir / "config.json", {target})
     if (adapters[0] / MODEL_CARD).is_file():  # it was tuned on prompts of its own style, perhaps not the base's
@@ -203,10 +204,10 @@ def _loaded(places: list[_Place], tensors: dict[str, torch.Tensor]) -> Iterator[
 def _load(places: list[_Place], tensors: dict[str, torch.Tensor]) -> list[nn.Parameter]:
     empty = []
     for owner, name, stored in places:
-        empty.append(owner._parameters[name])
+        empty.append(owner.get_parameter(name))
         # A copy, since merging changes it and the file's pages are shared.
         owner._parameters[name] = nn.Parameter(tensors[stored].to(torch.float32, copy=True), requires_grad=False)
-    return empty  # type: ignore[return-value]
+    return empty
 
 
 def _unload(places: list[_Place], empty: list[nn.Parameter]) -> None:
@@ -288,7 +289,7 @@ def _lend(
         held.enter_context(_loaded(places, tensors))
         if merging:
             held.enter_context(_merging(module))
-        for owner, name, _ in places:
+        for owner, name, _stored in places:
             parameter = owner.get_parameter(name)
             parameter.data = parameter.data.to(rounding).float()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ class PackedTrainer(Trainer):
         **rest: Any,
     ) -> None:
         self.config = config
-        self._collate = batches.rows.flat_batch if flat else batches.rows.batch
+        self.collate: Callable[[Any], dict[str, torch.Tensor]] = batches.rows.flat_batch if flat else batches.rows.batch
         self.batches = batches
         self.evaluation = evaluation
         self._losses = {
@@ -91,7 +92,7 @@ class PackedTrainer(Trainer):
         return DataLoader(
             range(len(rows)),
             batch_sampler=self.batches,
-            collate_fn=self._collate,
+            collate_fn=self.collate,
             pin_memory=self.args.device.type == "cuda",
         )
 
@@ -228,7 +229,7 @@ def size_of(parameter: nn.Parameter) -> int:
 
 def last_whole(folder: Path) -> tuple[Path | None, list[str]]:
     """Return the last checkpoint of a run that is whole, and what is wrong with those after it."""
-    torn = []
+    torn: list[str] = []
     for path in reversed(_saved(folder)):
         if not (found := faults(path)):
             return path, torn

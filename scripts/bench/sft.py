@@ -208,7 +208,7 @@ def theirs(folder: Path, options: dict[str, Any], keys: dict[str, Any]) -> tuple
                 save_strategy="no",
                 report_to="none",
                 disable_tqdm=True,
-                max_length=LENGTH,
+                max_length=None if how == "given" else LENGTH,
                 packing=how == "packed",
                 packing_strategy="bfd",
                 padding_free=how == "given",
