@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch.serialization import get_crc32_options, set_crc32_options
 from tqdm import tqdm
 
@@ -24,10 +20,9 @@ from knowcoder import jsonl
 from knowcoder.checkpoint.checksums import checksum, of_all, write_checksums
 from knowcoder.checkpoint.folder import copy_model_files, find_step, layer_path, write_latest
 from knowcoder.checkpoint.mapping import DTYPES, meta_model, piece_map, read_config
-from knowcoder.checkpoint.weights import INDEX, Weights, open_hf, open_pipeline
+from knowcoder.checkpoint.shards import SHARD_BYTES, save_shards
+from knowcoder.checkpoint.weights import Weights, open_hf, open_pipeline
 from knowcoder.errors import ArtefactError, ModelError
-
-SHARD_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -58,9 +53,7 @@ def to_pipeline(model_dir: Path, output_dir: Path, dtype: str = "") -> Converted
     step.mkdir()
     for piece, shapes in enumerate(tqdm(mapping.shapes, desc="convert", unit=" file", disable=None)):
         if shapes:
-            state = {name: copy.take(mapping.file_name(piece, name)) for name in shapes}
-            with _saving(layer_path(step, piece)) as path:
-                torch.save(state, path)
+            _save({name: copy.take(mapping.file_name(piece, name)) for name in shapes}, layer_path(step, piece))
     write_checksums(step, copy.checksums)
     copy_model_files(model_dir, output_dir)
     if dtype:
@@ -83,34 +76,11 @@ def to_hf(checkpoint_dir: Path, output_dir: Path, dtype: str = "", shard_bytes: 
     root, step = find_step(checkpoint_dir)
     mapping = piece_map(meta_model(read_config(root)))
     copy = _Copy(open_pipeline(step, mapping), output_dir, dtype)
-    save_hf({name: copy.size(name) for name in mapping.shapes_in_files()}, copy.take, output_dir, shard_bytes)
+    save_shards({name: copy.like(name) for name in mapping.shapes_in_files()}, copy.take, output_dir, shard_bytes)
     write_checksums(output_dir, copy.checksums)
     copy_model_files(root, output_dir)
     set_dtype(output_dir / "config.json", copy.dtypes)
     return copy.done()
-
-
-def save_hf(
-    sizes: dict[str, int], take: Callable[[str], torch.Tensor], output_dir: Path, shard_bytes: int = SHARD_BYTES
-) -> None:
-    """Write tensors as safetensors, cut into shards of `shard_bytes`, with the table of which stands where.
-
-    Args:
-        sizes: bytes of each tensor, by its name. take: returns a tensor, asked for shard by shard.
-
-    Raises:
-        ModelError: a file cannot be written.
-    """
-    place: dict[str, str] = {}
-    shards = list(_shards(sizes, shard_bytes))
-    for number, names in enumerate(tqdm(shards, desc="write", unit=" file", disable=None), 1):
-        file = f"model-{number:05d}-of-{len(shards):05d}.safetensors" if len(shards) > 1 else "model.safetensors"
-        state = {name: take(name) for name in names}
-        with _saving(output_dir / file) as path:
-            save_file(state, path, metadata={"format": "pt"})
-        place |= dict.fromkeys(names, file)
-    if len(shards) > 1:
-        jsonl.write_json(output_dir / INDEX, {"metadata": {"total_size": sum(sizes.values())}, "weight_map": place})
 
 
 def cast(tensor: torch.Tensor, dtype: torch.dtype | None, out: torch.Tensor | None = None) -> torch.Tensor:
@@ -135,7 +105,7 @@ class _Copy:
         self._weights, self._output, self._dtype = weights, output_dir, DTYPES[dtype] if dtype else None
         self.checksums: dict[str, str] = {}
         self.dtypes: set[torch.dtype] = set()
-        self.bytes = sum(map(self.size, weights.tensors))
+        self.bytes = sum(self.like(name).nbytes for name in weights.tensors)
         output_dir.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(output_dir).free
         if free < self.bytes:
@@ -144,10 +114,10 @@ class _Copy:
                 "make room, or give an output on another disk"
             )
 
-    def size(self, name: str) -> int:
-        """Return the bytes that a tensor will have."""
+    def like(self, name: str) -> torch.Tensor:
+        """Return a tensor without memory that has the shape and number format to be written."""
         tensor = self._weights.tensors[name]
-        return tensor.numel() * self._target(tensor).itemsize
+        return torch.empty(tensor.shape, dtype=self._target(tensor), device="meta")
 
     def take(self, name: str) -> torch.Tensor:
         """Return a tensor as it is to be written."""
@@ -197,9 +167,8 @@ def _infinite(tensor: torch.Tensor) -> bool:
     return tensor.numel() > 0 and any(math.isinf(float(end)) for end in torch.aminmax(tensor))
 
 
-@contextmanager
-def _saving(path: Path) -> Iterator[Path]:
-    """Write a file; its own check sums, which no reader of weights looks at, are left out: they take half of the time.
+def _save(state: dict[str, torch.Tensor], path: Path) -> None:
+    """Write a layer file; the check sums of its format, which no reader looks at, are left out: they take long.
 
     Raises:
         ModelError: it cannot be written.
@@ -207,23 +176,11 @@ def _saving(path: Path) -> Iterator[Path]:
     before = get_crc32_options()
     set_crc32_options(False)
     try:
-        yield path
-    except (RuntimeError, OSError, SafetensorError) as error:
+        torch.save(state, path)
+    except (RuntimeError, OSError) as error:
         raise ModelError(f"{path}: cannot be written: {str(error).splitlines()[0]}") from error
     finally:
         set_crc32_options(before)
-
-
-def _shards(sizes: dict[str, int], limit: int) -> Iterator[list[str]]:
-    shard: list[str] = []
-    filled = 0
-    for name, size in sizes.items():
-        if shard and filled + size > limit:
-            yield shard
-            shard, filled = [], 0
-        shard.append(name)
-        filled += size
-    yield shard
 
 
 def set_dtype(config: Path, dtypes: set[torch.dtype]) -> None:

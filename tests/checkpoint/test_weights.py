@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from knowcoder.checkpoint.convert import to_hf, to_pipeline
+from knowcoder.checkpoint.shards import save_shards
 from knowcoder.errors import ModelError
 from tests.small_models import save_small_model
 
@@ -166,3 +169,25 @@ def test_files_beside_the_table_are_not_weights(source: Path, tmp_path: Path) ->
 def test_a_folder_without_weights_is_refused(source: Path, tmp_path: Path) -> None:
     (source / "model.safetensors").unlink()
     refused(source, tmp_path / "pipeline", "holds no weights: neither model.safetensors nor")
+
+
+@given(
+    st.dictionaries(
+        st.text(st.sampled_from('ab.é"\\'), min_size=1, max_size=6),
+        st.tuples(
+            st.sampled_from([torch.float32, torch.bfloat16, torch.int64, torch.uint8]),
+            st.lists(st.integers(0, 3), max_size=3),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_our_safetensors_are_theirs(
+    tmp_path_factory: pytest.TempPathFactory, drawn: dict[str, tuple[torch.dtype, list[int]]]
+) -> None:
+    """Byte by byte what the library writes, which needs all tensors at once."""
+    folder: Path = tmp_path_factory.mktemp("shards")
+    state = {name: torch.randint(0, 9, shape).to(dtype) for name, (dtype, shape) in drawn.items()}
+    save_shards({name: tensor.to("meta") for name, tensor in state.items()}, state.__getitem__, folder)
+    save_file(state, folder / "theirs", {"format": "pt"})
+    assert (folder / "model.safetensors").read_bytes() == (folder / "theirs").read_bytes()
