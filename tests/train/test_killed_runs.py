@@ -118,5 +118,5 @@ def test_many_kills(folder: Path, name: str, topologies: list[tuple[int, int]], 
     reports = run(folder, name, [*attempts, last], timeout=1800)
     assert len(reports) == kills + 1, "it came to its end before it was killed as often as planned"
     places = Counter(report["at"] for report in reports[:-1])
-    assert places["file"] > kills // 2
+    assert places["file"] >= kills // 2
     check(folder, name, f"whole-{name}", tolerance)
