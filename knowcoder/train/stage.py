@@ -24,7 +24,7 @@ from knowcoder.train.order import rows_for_step
 from knowcoder.train.pipeline import HeadLoss, HeadPiece, LayerPiece, Piece, Skeleton, body_types, check_pieces
 from knowcoder.train.process_group import quiet
 from knowcoder.train.rows import PackedRows
-from knowcoder.train.split import TIME, layers_of, stage_bounds
+from knowcoder.train.split import PARAMETERS, TIME, layers_of, stage_bounds
 from knowcoder.train.zero_muon import ZeroMuon
 
 #: The cut that was measured, in the run's folder, so that a resumed run has the same one.
@@ -104,7 +104,7 @@ def _bounds(skeleton: Skeleton, config: PretrainConfig) -> list[int]:
     """Return the first piece of every stage; a cut by time is measured by one rank, and kept for when it resumes."""
     stages, split = config.parallel.pp, config.parallel.split
     if split != TIME or stages == 1:
-        return stage_bounds(skeleton.map, stages, split if stages > 1 else "parameters")
+        return stage_bounds(skeleton.map, stages, PARAMETERS if split == TIME else split)
     found: list[list[int]] = [[]]
     if dist.get_rank() == 0:
         kept = Path(config.output) / SPLIT

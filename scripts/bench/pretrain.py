@@ -1,6 +1,7 @@
 """Pre-training: packed rows beside padded ones, two stages beside one process, the loss in chunks beside whole logits.
 
-    python scripts/bench/pretrain.py [DATA_ROOT] [--only fill|stages|loss|gpu] [--steps 12] [--shape tiny|1b|7b]
+    python scripts/bench/pretrain.py [DATA_ROOT] [--only fill|stages|loss|gpu] [--steps 12] [--length 1024]
+        [--shape tiny|1b|7b]
 
 fill and stages start `knowcoder pretrain` itself, with a model of 7 million parameters (hidden 256, 8 layers), on
 instance code: of CrossNER ai where DATA_ROOT is given, of the demonstration world otherwise. A rate is the tokens of
@@ -42,7 +43,7 @@ from knowcoder.train import loss as loss_module
 from knowcoder.train.arithmetic import token_cost
 from knowcoder.train.loss import chunked_loss
 
-SENTENCES, LENGTH, ROWS_A_STEP = 3000, 1024, 8
+SENTENCES, ROWS_A_STEP = 3000, 8
 MODEL = """\
 model_type: llama
 hidden_size: 256
@@ -99,12 +100,13 @@ def main() -> None:
     parser.add_argument("data_root", nargs="?")
     parser.add_argument("--only", choices=("fill", "stages", "loss", "gpu"))
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--length", type=int, default=1024, help="tokens of a row")
     parser.add_argument("--shape", choices=SHAPES, help="of gpu; on a processor for a trial of this script")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if given.only in (None, "fill", "stages"):
-            prepare(folder, given.data_root)
+            prepare(folder, given.data_root, given.length)
         if given.only in (None, "fill"):
             fill(folder, given.steps)
         if given.only in (None, "stages"):
@@ -115,7 +117,7 @@ def main() -> None:
         gpu(given.shape)
 
 
-def prepare(folder: Path, data_root: str | None) -> None:
+def prepare(folder: Path, data_root: str | None, length: int) -> None:
     """Write a model, its samples as packed rows, and the same samples one to a row."""
     if data_root:
         library = library_of(schema_of_all(["crossner-ai"], data_root))
@@ -130,8 +132,8 @@ def prepare(folder: Path, data_root: str | None) -> None:
     (folder / "packed").mkdir()
     jsonl.write(folder / "samples.jsonl", samples)
     wrapper = Wrapper.from_folder(str(folder / "model"), "plain")
-    made = pack([folder / "samples.jsonl"], wrapper, LENGTH, folder / "packed")
-    facts = {"max_length": LENGTH, "pad_token_id": 0}
+    made = pack([folder / "samples.jsonl"], wrapper, length, folder / "packed")
+    facts = {"max_length": length, "pad_token_id": 0}
     Manifest("packed", "complete", facts=facts).save(folder / "packed")
     alone = one_by_one(load_from_disk(str(folder / "packed" / ROWS))[:])
     Dataset.from_dict(alone).save_to_disk(str(folder / "padded" / ROWS))
@@ -164,17 +166,20 @@ def fill(folder: Path, steps: int) -> None:
 
 
 def stages(folder: Path, steps: int) -> None:
-    """Two stages of one thread each beside one process with two threads."""
-    data = {"data": folder / "packed"}
-    rates = {"one process, two threads": rate(run(folder, "one", steps, data, threads=2))}
-    for split in ("parameters", "time"):
-        keys = {"parallel.pp": 2, "parallel.split": split} | data
-        rates[f"two stages by {split}"] = rate(run(folder, f"two-{split}", steps, keys, threads=1))
+    """Two stages of one thread each beside one process with one thread, twice as fast, and one with two threads."""
     share = ROWS_A_STEP / (ROWS_A_STEP + 1)
     print(f"\nthe bubble of {ROWS_A_STEP} micro-batches leaves two stages {share:.3f} of the time")
-    for name, found in rates.items():
-        ratio = found / rates["one process, two threads"]
-        print(f"{name:<28} {found:>10,.0f} tokens/s   {ratio:.3f}   {ratio / share:.3f} of the bubble's share")
+    data = {"data": folder / "packed"}
+    single = rate(run(folder, "single", steps, data, threads=1))
+    rates = {}
+    for split in ("parameters", "time"):
+        keys = {"parallel.pp": 2, "parallel.split": split} | data
+        rates[split] = rate(run(folder, split, steps, keys, threads=1))
+        ratio = rates[split] / (2 * single)
+        print(f"by {split:<12} {rates[split]:>8,.0f} tokens/s; {ratio / share:.3f} of the share of two threads apart")
+    threads = rate(run(folder, "threads", steps, data, threads=2))
+    for split, found in rates.items():
+        print(f"by {split:<12} {found / threads / share:.3f} of the share of one process with two threads")
 
 
 def run(folder: Path, name: str, steps: int, keys: dict[str, object], threads: int) -> list[dict[str, Any]]:
