@@ -57,6 +57,12 @@ def main(checkpoint: str, output: str) -> None:
     """Convert."""
     from deepspeed.checkpoint import ds_to_universal
 
+    from knowcoder.train.writer import CLASSES
+
+    # The converter would run whatever a file says.
+    load = torch.load
+    torch.serialization.add_safe_globals(CLASSES)
+    torch.load = lambda *arguments, **settings: load(*arguments, **(settings | {"weights_only": True}))
     # Muon has no second average: an empty tensor has no part that a parameter could be given.
     dump = ds_to_universal.dump_param_fragment
 

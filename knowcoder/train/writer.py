@@ -13,9 +13,14 @@ import psutil
 import torch
 import xxhash
 from deepspeed.runtime.checkpoint_engine.checkpoint_engine import CheckpointCommitInfo, CheckpointEngine
+from deepspeed.runtime.fp16.loss_scaler import DynamicLossScaler, LossScaler
+from deepspeed.runtime.zero.config import ZeroStageEnum
+from deepspeed.utils.tensor_fragment import fragment_address
 
 from knowcoder.train.checkpoints import Mark
 
+#: What DeepSpeed puts into its states besides tensors and plain values; nothing else is read.
+CLASSES = [DynamicLossScaler, LossScaler, ZeroStageEnum, fragment_address]
 _ROOM = 2  # a copy is made where so many times its size is free
 
 
@@ -47,7 +52,8 @@ class CheckpointWriter(CheckpointEngine):
 
     def load(self, path: str, map_location: Any = None) -> Any:
         """Read one file; its hash has been checked."""
-        return torch.load(path, map_location=map_location, weights_only=False)
+        with torch.serialization.safe_globals(CLASSES):
+            return torch.load(path, map_location=map_location, weights_only=True)
 
     def commit(self, info: CheckpointCommitInfo) -> bool:
         """Do nothing: a checkpoint is whole when all ranks have finished."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import pickle
 import resource
 import tempfile
 from collections.abc import Callable
@@ -131,3 +132,16 @@ def test_a_disk_that_takes_no_more_is_said_at_the_end_and_not_before(background:
     assert failed is not None
     assert failed.errno == errno.EFBIG
     assert list(marks) == ["small.pt"]
+
+
+class Harmful:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (Path("harmed"),))
+
+
+def test_a_file_that_would_run_something_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state": Harmful()}, tmp_path / "states.pt")
+    with pytest.raises(pickle.UnpicklingError):
+        CheckpointWriter(background=False).load(str(tmp_path / "states.pt"))
+    assert not (tmp_path / "harmed").exists()

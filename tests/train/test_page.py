@@ -76,6 +76,15 @@ def test_scores_and_losses_of_the_kinds_share_a_chart_and_their_colours(tmp_path
     assert page.count('<th scope="row">') == 2
 
 
+def test_losses_on_held_out_rows_share_a_chart_too() -> None:
+    lines: list[dict[str, Any]] = [{"step": 2, "loss": 2.0}, {"step": 2, "eval_loss": 3.0, "eval_loss_NER": 4.0}]
+    loss, held_out = charts(lines)
+    assert [(curve.name, curve.last) for curve in held_out.curves] == [("mean", 3.0), ("NER", 4.0)]
+    assert held_out.title == "Loss on held-out rows"
+    assert [curve.colour for curve in held_out.curves] == [0, 1]
+    assert loss.title == "Loss"
+
+
 def test_the_page_names_the_quantities_and_escapes_the_facts(tmp_path: Path) -> None:
     metrics = tmp_path / "metrics.jsonl"
     jsonl.write(metrics, [{"step": s, "loss": 3.0 - s, "trained_tokens_per_second": 5.0} for s in (1, 2)])
