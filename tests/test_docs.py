@@ -24,6 +24,7 @@ STARTS = {
     "scripts/pretrain.sh": ["pretrain"],
     "scripts/sft.sh": ["sft"],
     "scripts/slurm/pretrain.sbatch": ["pretrain"],
+    "scripts/slurm/sft.sbatch": ["sft"],
 }
 
 
@@ -78,7 +79,10 @@ def test_all_verbs_are_shown() -> None:
 def test_command_has_only_keys_that_exist(place: str) -> None:
     verb, *words = COMMANDS[place]
     if verb == "plan":
-        verb, words = words[0].removeprefix("of="), ["output=o", *words[1:]]
+        names = {key.name for key in config.keys_of(config.PlanConfig)}
+        own = [word for word in words if word.partition("=")[0] in names]
+        verb = config.load("plan", own).of
+        words = ["output=o", "data=d", *(word for word in words if word not in own)]
     config.load(verb, words)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from transformers import PreTrainedConfig
 
-from knowcoder.checkpoint.mapping import PieceMap, meta_model, piece_map
+from knowcoder.checkpoint.mapping import meta_model
 
 
 @dataclass(frozen=True)
@@ -30,21 +29,20 @@ class TokenCost:
         return (2 if frozen else 3) * weights + 3 * self.attention * tokens * document / 2
 
 
-def token_cost(config: PreTrainedConfig, mapping: PieceMap | None = None) -> TokenCost:
+def token_cost(config: PreTrainedConfig) -> TokenCost:
     """Return what a token costs a model; a multiplication and an addition are two operations.
 
-    Of the experts of a layer only those count that a token goes to.
+    To look an embedding up costs nothing; of the experts of a layer only those count that a token goes to.
     """
-    mapping = mapping or piece_map(meta_model(config))
-    embedding, *layers, head = mapping.sizes()
-    head = embedding if mapping.tied else head  # to look an embedding up costs nothing
-    experts = sum(
-        math.prod(shape) for shapes in mapping.shapes for name, shape in shapes.items() if ".experts." in f".{name}"
-    )
+    model = meta_model(config)
+    embedding, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+    outer = embedding.numel() + (0 if head is embedding else head.numel())
+    experts = sum(weight.numel() for name, weight in model.named_parameters() if ".experts." in name)
     used = (getattr(config, "num_experts_per_tok", None) or 1) / _experts(config) if experts else 1.0
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     attended = 4 * config.num_hidden_layers * config.num_attention_heads * width  # scores, and the sum of values
-    return TokenCost(2 * (sum(layers) - experts * (1 - used)), 2 * head, attended)
+    layers = model.num_parameters() - outer - experts * (1 - used)
+    return TokenCost(2 * layers, 2 * head.numel(), attended)
 
 
 def _experts(config: PreTrainedConfig) -> int:

@@ -265,8 +265,8 @@ def _wait(ranks: subprocess.Popen[bytes]) -> int:
         ranks.wait()
         raise
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for signal_number, handler in handlers.items():
+            signal.signal(signal_number, handler)
         if ranks.poll() is None:
             ranks.terminate()
             ranks.wait()

@@ -30,7 +30,7 @@ from knowcoder.train.saver import Saver
 from knowcoder.train.schedule import rate_factor
 from knowcoder.train.stage import build_optimizer, build_pipeline
 from knowcoder.train.stopping import StopSignal
-from knowcoder.train.throughput import Throughput
+from knowcoder.train.throughput import Throughput, Work
 from knowcoder.train.validation import Validation
 from knowcoder.train.zero_muon import ZeroMuon
 
@@ -113,7 +113,8 @@ class _Run:
         """Run all steps that are left."""
         config, state = self.config, self.state
         self.record.say(sample_of(self.root, self.rows))
-        throughput = Throughput()
+        throughput = Throughput(Work.of(config, read_config(self.root), self.rows))
+        throughput.watch(self.engine.module, self.record.say, self.engine.stage_id)
         if state.step == 0 and dist.get_rank() == 0:
             copy_model_files(self.root, self.run_dir)
         while state.step < config.steps:
@@ -133,6 +134,7 @@ class _Run:
                 self.saver.finish()
                 raise self.stop.stopped(state.step)
         self.saver.finish()
+        self.record.say(throughput.summary())
         trained_tokens = sum(self.batches.trained_tokens(step) for step in range(config.steps))
         return {
             "steps": state.step,
@@ -152,7 +154,7 @@ class _Run:
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * rate_factor(state.step, self.config)
         torch.manual_seed(random_seed(self.config.seed, state.step, dist.get_rank()))
-        loss = self.engine.train_batch(self._micro_batches(state.step)).item()
+        loss = self.engine.train_batch(throughput.waiting(self._micro_batches(state.step))).item()
         rows = self.batches.of_step(state.step)
         verdict = self.guard.verdict
         if verdict.action == "stop":

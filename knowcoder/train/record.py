@@ -22,6 +22,7 @@ from knowcoder.packing.pack import IGNORED
 from knowcoder.train import launch
 from knowcoder.train.page import training_page
 from knowcoder.train.rows import PackedRows
+from knowcoder.train.throughput import in_a_line
 
 RUN = "run.json"
 METRICS = "metrics.jsonl"
@@ -45,7 +46,7 @@ class Record:
         self._writers: list[_Writer] = []
         self._bar: Any = None
         self._continued = False
-        self._last: dict[str, float] = {}
+        self._last: dict[str, Any] = {}
 
     def __enter__(self) -> Record:
         (self._run_dir / LOGS).mkdir(parents=True, exist_ok=True)
@@ -93,8 +94,8 @@ class Record:
         logging.getLogger(__name__).info("%s", metrics)
         for write, _ in self._writers:
             write(metrics)
-        self._last |= {name: metrics[name] for name in ("loss", "f1") if name in metrics}
-        self._bar.set_postfix_str(", ".join(f"{name} {value:.4f}" for name, value in self._last.items()), refresh=False)
+        self._last |= metrics
+        self._bar.set_postfix_str(in_a_line(self._last), refresh=False)
         self._bar.update(metrics["step"] - self._bar.n)
 
     def say(self, text: str) -> None:

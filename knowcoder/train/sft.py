@@ -42,7 +42,7 @@ from knowcoder.train.record import Record, sample_of
 from knowcoder.train.rows import PackedRows, StepBatches
 from knowcoder.train.schedule import rate_factor
 from knowcoder.train.stopping import StopSignal
-from knowcoder.train.throughput import Throughput
+from knowcoder.train.throughput import Throughput, Work
 from knowcoder.train.trainer import PackedTrainer, check_saved, last_whole, size_of, stops_early
 
 CHECKPOINTS = "checkpoints"
@@ -80,8 +80,10 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
     model, flat = _model(config, rows)
     trainable = sum(size_of(p) for p in model.parameters() if p.requires_grad)
     with Record(run_dir, config) as record, StopSignal() as stop:
-        recorder = _Recorder(record, batches, config, stop)
+        throughput = Throughput(Work.of(config, model.config, rows, frozen=config.tuning != "full"))
+        recorder = _Recorder(record, batches, config, stop, throughput)
         trainer = PackedTrainer(model, arguments, batches, config, flat, evaluation, callbacks=[recorder])
+        trainer.collate = throughput.timed(trainer.collate)
         trainer.remove_callback(PrinterCallback)
         recorder.trainer = trainer
         for fault in torn:
@@ -91,6 +93,7 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
         done = trainer.state.global_step
         if recorder.told_to_stop and done < batches.steps:
             raise stop.stopped(done)
+        record.say(throughput.summary())
         _save(trainer, config, run_dir)
     best = {"best_step": trainer.state.best_global_step, "best_f1": trainer.state.best_metric} if evaluation else {}
     return {
@@ -226,19 +229,22 @@ def _arguments(config: SftConfig, run_dir: Path, batches: StepBatches) -> Traini
 class _Recorder(TrainerCallback):
     """Hands the Trainer's figures to the record, and checks the engine before the first step."""
 
-    def __init__(self, record: Record, batches: StepBatches, config: SftConfig, stop: StopSignal) -> None:
+    def __init__(
+        self, record: Record, batches: StepBatches, config: SftConfig, stop: StopSignal, throughput: Throughput
+    ) -> None:
         self._record, self._batches, self._config, self._stop = record, batches, config, stop
+        self._throughput = throughput
         self.told_to_stop = False
         self.engine = ""
         self.trainer: PackedTrainer | None = None
-        self._throughput = Throughput()
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         assert self.trainer is not None
         plain = type(self.trainer.model).__name__
         self.engine = assert_engine(self.trainer.model_wrapped, plain, self._config)
         _log.info("%s runs", self.engine)
-        self._throughput = Throughput()
+        self._throughput.watch(self.trainer.model, self._record.say)
+        self._throughput.restart()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         rows, indices = self._batches.rows, self._batches.of_step(state.global_step - 1)

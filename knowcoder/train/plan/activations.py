@@ -25,7 +25,7 @@ from transformers.masking_utils import AttentionMaskInterface
 from knowcoder.checkpoint.mapping import DTYPES
 from knowcoder.config import SftConfig
 from knowcoder.train.adapter import add_adapter
-from knowcoder.train.loss import chunked_losses, token_losses
+from knowcoder.train.loss import chunked_loss, token_losses
 from knowcoder.train.plan.live import LiveBytes
 
 _ATTENTION = "knowcoder_planned"
@@ -197,7 +197,7 @@ def _run_stage(model: PreTrainedModel, stage: StageShape, batch: MicroBatch, int
         if not stage.last:
             return hidden
         chosen = norm(hidden).flatten(0, 1)[places]
-        return chunked_losses(head, chosen, targets, model.config.vocab_size).sum()
+        return chunked_loss(head, chosen, targets, model.config.vocab_size, head.parameters())[0]
 
     with LiveBytes(_held(model, ids, positions, places, targets, *tree_leaves(call))) as live:
         received = None if stage.first else torch.empty(shape, dtype=model.dtype, requires_grad=True)

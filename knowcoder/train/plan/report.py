@@ -14,7 +14,7 @@ from transformers.utils import is_flash_attn_2_available
 
 from knowcoder.checkpoint.folder import model_root
 from knowcoder.checkpoint.init import read_model_config
-from knowcoder.checkpoint.mapping import DTYPES, PieceMap, meta_model, piece_map, read_config
+from knowcoder.checkpoint.mapping import DTYPES, meta_model, read_config
 from knowcoder.config import PlanConfig, PretrainConfig, SftConfig
 from knowcoder.errors import ConfigError
 from knowcoder.train.arithmetic import token_cost
@@ -44,7 +44,7 @@ class _Run:
 
     config: PretrainConfig | SftConfig
     model: PreTrainedConfig
-    mapping: PieceMap
+    parameters: int
     shape: Shape
     data: Data
     device: float | None
@@ -60,8 +60,7 @@ class _Run:
         flash = config.precision != "fp32" and is_flash_attn_2_available()
         way = DOCUMENTS if self.device is None else FLASH if flash else MASKED
         batch = self.data.padded(micro_batch) if way == MASKED else self.data.flat(micro_batch)
-        size = sum(self.mapping.sizes())
-        return tuning_memory(config, self.model, size, self.adapter, self.shape.world, batch, way)
+        return tuning_memory(config, self.model, self.parameters, self.adapter, self.shape.world, batch, way)
 
     def _footprint(self, config: PretrainConfig, micro_batch: int, shape: StageShape) -> Footprint:
         """Return what a micro-batch needs on a stage; stages in the middle are alike but for the number of layers."""
@@ -120,11 +119,11 @@ def peaks(config: PretrainConfig | SftConfig, own: PlanConfig) -> list[float]:
 
 def _read(config: PretrainConfig | SftConfig, own: PlanConfig) -> tuple[_Run, list[str]]:
     model = planned_model(config.model)
-    mapping = piece_map(meta_model(model))
-    shape, wrong = shape_of(config, mapping)
+    shape, wrong = shape_of(config, model)
     data, misfits = data_of(config, own, model)
     adapter = adapter_size(model, config) if isinstance(config, SftConfig) and config.tuning != "full" else 0
-    return _Run(config, model, mapping, shape, data, memory_gib(config.cluster), adapter), [*wrong, *misfits]
+    parameters, device = meta_model(model).num_parameters(), memory_gib(config.cluster)
+    return _Run(config, model, parameters, shape, data, device, adapter), [*wrong, *misfits]
 
 
 def planned_model(name: str) -> PreTrainedConfig:
@@ -140,7 +139,7 @@ def _layout(run: _Run) -> list[str]:
     cut = f"{len(shape.stages)} stages x {shape.data_parallel} data-parallel"
     lines = [
         _line("processes", f"{shape.world}: {shape.nodes} machines x {shape.per_node}; {cut}"),
-        _line("parameters", f"{sum(run.mapping.sizes()):,}" + (f", {run.adapter:,} trained" if run.adapter else "")),
+        _line("parameters", f"{run.parameters:,}" + (f", {run.adapter:,} trained" if run.adapter else "")),
     ]
     if isinstance(config, PretrainConfig):
         for stage in shape.stages:
@@ -189,7 +188,7 @@ def _steps(run: _Run) -> list[str]:
 
 def _time(run: _Run) -> list[str]:
     config, data = run.config, run.data
-    cost = token_cost(run.model, run.mapping)
+    cost = token_cost(run.model)
     rows = config.global_batch
     needed = cost.training(rows * data.tokens, rows * data.trained, data.document, frozen=bool(run.adapter))
     peak = peak_tflops(config.cluster, config.precision)
@@ -220,7 +219,7 @@ def _disk(run: _Run) -> list[str]:
 
 
 def _checkpoint_bytes(run: _Run) -> float:
-    size = sum(run.mapping.sizes())
+    size = run.parameters
     if run.adapter:
         return run.adapter * 12.0
     weight = 2 if run.config.precision != "fp32" or isinstance(run.config, SftConfig) else 4
@@ -236,7 +235,9 @@ def _checkpoints(run: _Run) -> int:
 
 
 def _notes(run: _Run) -> list[str]:
-    shape, notes = run.shape, []
+    shape, notes, batch = run.shape, [], run.config.global_batch
+    if run.data.rows and batch > run.data.rows:
+        notes.append(f"global_batch={batch} goes through all {run.data.rows} rows more than once in a step")
     if len(shape.stages) > 1 and shape.micro_batches < 4 * len(shape.stages):
         notes.append(
             f"{shape.micro_batches} micro-batches keep {len(shape.stages)} stages idle for {shape.idle:.0%} of the "
@@ -272,8 +273,6 @@ def _row_mistakes(run: _Run) -> list[str]:
     rows, ranks = run.data.rows, run.shape.data_parallel
     if rows and ranks > rows:
         return [f"{ranks} data-parallel processes for {rows} rows: some would see nothing new; use fewer"]
-    if rows and run.config.global_batch > rows:
-        return [f"global_batch={run.config.global_batch}: the data has only {rows} rows; lower it"]
     return []
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedConfig
 
-from knowcoder.checkpoint.mapping import PieceMap
+from knowcoder.checkpoint.mapping import PieceMap, meta_model, piece_map
 from knowcoder.config import PlanConfig, PretrainConfig, SftConfig
 from knowcoder.errors import ConfigError
 from knowcoder.train.launch import per_machine, stages_of
@@ -17,6 +17,7 @@ from knowcoder.train.order import rows_for_step
 from knowcoder.train.plan.activations import MicroBatch, StageShape
 from knowcoder.train.rows import PackedRows
 from knowcoder.train.split import PARAMETERS, TIME, layers_of, stage_bounds
+from knowcoder.train.throughput import document_length
 
 _STEPS_LOOKED_AT = 50
 
@@ -84,8 +85,12 @@ class Data:
         return MicroBatch(1, round(rows * self.most_tokens), max(1, round(rows * self.most_trained)))
 
 
-def shape_of(config: PretrainConfig | SftConfig, mapping: PieceMap) -> tuple[Shape, list[str]]:
-    """Return the layout of a run, and what is wrong with it; what does not divide is rounded."""
+def shape_of(config: PretrainConfig | SftConfig, model: PreTrainedConfig) -> tuple[Shape, list[str]]:
+    """Return the layout of a run, and what is wrong with it; what does not divide is rounded.
+
+    Raises:
+        ModelError: transformers has no such model, or it cannot be cut into stages.
+    """
     mistakes: list[str] = []
     stages = stages_of(config)
     nodes, per_node = config.cluster.nodes, per_machine(config)
@@ -99,16 +104,24 @@ def shape_of(config: PretrainConfig | SftConfig, mapping: PieceMap) -> tuple[Sha
             f"global_batch={config.global_batch} is not a multiple of micro_batch={config.micro_batch} times "
             f"{data_parallel} data-parallel processes; change one of them"
         )
-    split = config.parallel.split if isinstance(config, PretrainConfig) else PARAMETERS
+    found, wrong = _stages(config, model)
+    return Shape(nodes, per_node, found, data_parallel, max(1, micro_batches)), mistakes + wrong
+
+
+def _stages(config: PretrainConfig | SftConfig, model: PreTrainedConfig) -> tuple[tuple[Stage, ...], list[str]]:
+    meta = meta_model(model)
+    if isinstance(config, SftConfig):
+        whole = StageShape(model.num_hidden_layers, True, True)
+        return (Stage(0, whole, meta.num_parameters(), 0),), []
+    mapping, split = piece_map(meta), config.parallel.split
     try:
-        bounds = stage_bounds(mapping, stages, PARAMETERS if split == TIME else split)
+        return _cut(mapping, stage_bounds(mapping, config.parallel.pp, PARAMETERS if split == TIME else split)), []
     except ConfigError as error:
-        mistakes.append(str(error))
-        bounds = stage_bounds(mapping, min(stages, mapping.num_layers), PARAMETERS)
-    return Shape(nodes, per_node, _stages(mapping, bounds), data_parallel, max(1, micro_batches)), mistakes
+        stages = min(config.parallel.pp, mapping.num_layers)
+        return _cut(mapping, stage_bounds(mapping, stages, PARAMETERS)), [str(error)]
 
 
-def _stages(mapping: PieceMap, bounds: list[int]) -> tuple[Stage, ...]:
+def _cut(mapping: PieceMap, bounds: list[int]) -> tuple[Stage, ...]:
     sizes, layers = mapping.sizes(), layers_of(bounds)
     count, found = len(layers), []
     for number in range(count):
@@ -137,19 +150,12 @@ def data_of(config: PretrainConfig | SftConfig, own: PlanConfig, model: PreTrain
             rows.max_length,
             float(rows.lengths.mean()),
             float(rows.trained.mean()),
-            _document(rows),
+            document_length(rows),
             _most(rows.lengths, config),
             _most(rows.trained, config),
         ),
         rows.misfits(model),
     )
-
-
-def _document(rows: PackedRows) -> float:
-    """Return the mean length of the document that a token is in: what attention costs."""
-    positions = np.concatenate([rows.row(index)[1] for index in range(min(len(rows), 2000))])
-    lengths = np.diff([*np.flatnonzero(positions == 0), len(positions)])
-    return float((lengths**2).sum() / lengths.sum())
 
 
 def _most(tokens: NDArray[np.int64], config: PretrainConfig | SftConfig) -> float:
