@@ -78,15 +78,10 @@ class Saver:
             if said := _of_first_rank(said):
                 raise ModelError(said)
             source = self._run_dir / checkpoints.UNIVERSAL / folder.name
-        engine = self._engine
-        groups = [{key: group[key] for key in group if key != "params"} for group in engine.optimizer.param_groups]
         with quiet():
-            loaded, _ = engine.load_checkpoint(str(source.parent), tag=source.name)
+            loaded, _ = self._engine.load_checkpoint(str(source.parent), tag=source.name)
         if loaded is None:
             raise ModelError(f"{folder}: the engine cannot read this checkpoint")
-        # Another stage's groups may have come with it, where stages hold different kinds of parameters.
-        for group, own in zip(engine.optimizer.param_groups, groups, strict=True):
-            group.update(own)
         dist.barrier()
         if universal and dist.get_rank() == 0:
             shutil.rmtree(source.parent)

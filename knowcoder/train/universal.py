@@ -21,6 +21,7 @@ from knowcoder.errors import ModelError
 from knowcoder.train.checkpoints import UNIVERSAL
 
 _WORKERS = 8
+_MOST_GROUPS = 8  # of parameters, on a stage: DeepSpeed reads as many as the checkpoint tells of
 #: For a checkpoint: tied weights are the same on every stage that holds them, so the first stage's are taken.
 INFORMATION = {
     "universal_checkpoint_info": {
@@ -83,6 +84,9 @@ def main(checkpoint: str, output: str) -> None:
             inject_missing_state=False,
         )
     )
+    # It tells the settings of the first stage's groups of parameters; other stages have other groups, and their own.
+    path = Path(output) / "zero" / "optimizer_state.pt"
+    torch.save(torch.load(path) | {"param_groups": [{}] * _MOST_GROUPS}, path)
 
 
 if __name__ == "__main__":
