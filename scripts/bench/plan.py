@@ -40,7 +40,10 @@ def settings(case: dict[str, Any], verb: str, folder: Path) -> dict[str, Any]:
     keys |= {"micro_batch": case["micro_batch"], "global_batch": 4 * case["micro_batch"], "steps": 2}
     keys |= {"precision": "fp32", "output": str(folder / f"{verb}-{name}-{case['micro_batch']}-{case['recompute']}")}
     if verb == "pretrain":
-        return keys | {"activation_checkpointing": int(case["recompute"]), "parallel": {"pp": 2, "processes": 2}}
+        keys |= {"activation_checkpointing": int(case["recompute"]), "parallel": {"pp": 2, "processes": 2}}
+        return keys | {
+            "save_in_background": False
+        }  # the copy that is written lies in main memory, where tensors are here
     return keys | {"gradient_checkpointing": case["recompute"], "lora": {"rank": 4}}
 
 
