@@ -17,7 +17,7 @@ from knowcoder.corpus.sentence import Mention
 from knowcoder.corpus.tags import BadTag, Span, decode_tagged
 from knowcoder.errors import DataError
 
-_CHUNK = 1 << 18  # characters read at once
+_CHUNK = 1 << 17  # characters read at once
 
 
 def read_columns(

@@ -7,6 +7,7 @@ The sentences of the demonstration world as a file of tokens and tags; with DATA
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,6 +22,24 @@ from knowcoder.corpus.reading import Reading
 from knowcoder.corpus.sentence import Sentence
 
 SENTENCES = 5_000
+COPIES = (10, 40)  # of that text, for the memory that grows with it
+
+# Peak memory of a process of its own.
+CHILD = """
+import contextlib, io, sys
+from knowcoder import config, stages
+from knowcoder.corpus.files import classes_from, read_files, split_files
+settings = config.load("corpus", sys.argv[2:])
+with contextlib.redirect_stdout(io.StringIO()):
+    {work}
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+MEMORY = {
+    "all sentences in a list": (
+        "held = [*read_files(split_files(sys.argv[1]), settings, 'x', classes_from([], None)).splits['train']]"
+    ),
+    "knowcoder corpus": "stages.corpus(settings)",
+}
 
 
 def main() -> None:
@@ -30,8 +49,26 @@ def main() -> None:
             made = Path(folder) / f"world-{scheme}.txt"
             made.write_text("\n".join(columns(sentence, scheme) for sentence in sentences))
             compare(made, scheme)
+        memory(Path(folder) / "world-BIO.txt")
     for root in sys.argv[1:]:
         compare(Path(root) / "crossner" / "ai" / "test.txt")
+
+
+def memory(path: Path) -> None:
+    """What a million sentences more take, from the difference of two sizes."""
+    peaks: dict[str, list[float]] = {name: [] for name in MEMORY}
+    for copies in COPIES:
+        many = path.with_name(f"{copies}.txt")
+        many.write_text("\n".join([path.read_text()] * copies))
+        for name, work in MEMORY.items():
+            words = [str(many), f"input={many}", f"output={path.parent / 'read'}", "overwrite=true"]
+            command = [sys.executable, "-c", CHILD.format(work=work), *words]
+            ran = subprocess.run(command, check=True, capture_output=True, text=True)
+            peaks[name].append(int(ran.stdout) / 1024)
+    for name, (small, large) in peaks.items():
+        count = COPIES[1] * SENTENCES
+        million = (large - small) / (COPIES[1] - COPIES[0]) / SENTENCES * 1e6
+        print(f"{name:<40} {large:8,.0f} MB with {count:,} sentences, {million:6,.0f} MB a million more")
 
 
 def columns(sentence: Sentence, scheme: str) -> str:
