@@ -202,7 +202,9 @@ class HeadLoss:
         chosen = message[0].flatten(0, 1)[places]
         vocabulary = self._skeleton.causal.config.vocab_size
         logits = partial(self._skeleton.logits, head)
-        total, _ = chunked_loss(logits, chosen, targets, vocabulary, head.parameters())
+        total, losses = chunked_loss(logits, chosen, targets, vocabulary, head.parameters())
+        if self.observe is not None:
+            self.observe(losses)
         return total * factor
 
     def tied(self, embedding: nn.Module, message: Message) -> torch.Tensor:
@@ -304,5 +306,12 @@ def small_copy(config: PreTrainedConfig) -> PreTrainedConfig:
     if getattr(config, "num_key_value_heads", None) is not None:
         small.num_key_value_heads = 2
     small.hidden_size = 2 * groups * width
-    small.intermediate_size = min(config.intermediate_size, 64)
+    for name, least in {
+        "intermediate_size": 64,
+        "moe_intermediate_size": 64,
+        "num_experts": 16,
+        "num_local_experts": 16,
+    }.items():
+        if getattr(config, name, None):
+            setattr(small, name, min(getattr(config, name), least))
     return small
