@@ -19,8 +19,8 @@ from knowcoder import jsonl
 from knowcoder.errors import DataError
 from knowcoder.schema import wikidata
 from knowcoder.schema.choice import Choice
-from knowcoder.schema.facts import Fact
 from knowcoder.schema.concepts import EntityType, EventType, RelationType, Role
+from knowcoder.schema.facts import Fact
 from knowcoder.schema.source import SchemaSource
 
 
