@@ -155,7 +155,7 @@ def test_a_model_is_named_as_folder_file_or_architecture(tmp_path: Path) -> None
     small_config("llama").save_pretrained(tmp_path)
     for name in (str(tmp_path), str(tmp_path / "config.json"), "tiny-llama"):
         assert planned_model(name).model_type == "llama"
-    with pytest.raises(ConfigError, match="neither an architecture"):
+    with pytest.raises(ConfigError, match="model=no such model: neither an architecture"):
         planned_model("no such model")
 
 

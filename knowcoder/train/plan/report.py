@@ -131,7 +131,10 @@ def planned_model(name: str) -> PreTrainedConfig:
     path = Path(name)
     if path.is_dir() and not (path / "config.json").is_file():
         return read_config(model_root(path))
-    return read_model_config(name)
+    try:
+        return read_model_config(name)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("config=", "model=", 1)) from error
 
 
 def _layout(run: _Run) -> list[str]:
