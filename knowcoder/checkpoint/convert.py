@@ -22,6 +22,7 @@ from knowcoder.checkpoint.folder import copy_model_files, find_step, layer_path,
 from knowcoder.checkpoint.mapping import DTYPES, meta_model, piece_map, read_config
 from knowcoder.checkpoint.shards import SHARD_BYTES, save_shards
 from knowcoder.checkpoint.weights import Weights, open_hf, open_pipeline
+from knowcoder.checkpoint.written import writing
 from knowcoder.errors import ArtefactError, ModelError
 
 
@@ -176,9 +177,8 @@ def _save(state: dict[str, torch.Tensor], path: Path) -> None:
     before = get_crc32_options()
     set_crc32_options(False)
     try:
-        torch.save(state, path)
-    except (RuntimeError, OSError) as error:
-        raise ModelError(f"{path}: cannot be written: {str(error).splitlines()[0]}") from error
+        with writing(path) as file:
+            torch.save(state, file)
     finally:
         set_crc32_options(before)
 

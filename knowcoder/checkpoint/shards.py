@@ -12,10 +12,9 @@ from tqdm import tqdm
 from knowcoder import jsonl
 from knowcoder.checkpoint.checksums import as_bytes
 from knowcoder.checkpoint.weights import INDEX
-from knowcoder.errors import ModelError
+from knowcoder.checkpoint.written import writing
 
 SHARD_BYTES = 1 << 30
-_CHUNK = 1 << 20  # the kernel takes several times longer for a gigabyte at once
 _NAMES = {
     torch.float64: "F64",
     torch.float32: "F32",
@@ -69,16 +68,12 @@ def _save(wanted: dict[str, torch.Tensor], take: Callable[[str], torch.Tensor], 
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
-    try:
-        with path.open("wb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            for name in order:
-                content = memoryview(as_bytes(take(name).contiguous()).numpy())
-                assert len(content) == wanted[name].nbytes, name
-                for start in range(0, len(content), _CHUNK):
-                    file.write(content[start : start + _CHUNK])
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be written: {error}") from error
+    with writing(path) as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in order:
+            content = memoryview(as_bytes(take(name).contiguous()).numpy())
+            assert len(content) == wanted[name].nbytes, name
+            file.write(content)
 
 
 def _shards(wanted: Mapping[str, torch.Tensor], limit: int) -> Iterator[list[str]]:
