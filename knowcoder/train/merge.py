@@ -23,7 +23,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from knowcoder.checkpoint.convert import cast, set_dtype
 from knowcoder.checkpoint.folder import copy_model_files
-from knowcoder.checkpoint.mapping import DTYPES, read_config
+from knowcoder.checkpoint.mapping import DTYPES, load_model, read_config
 from knowcoder.checkpoint.shards import SHARD_BYTES, save_shards
 from knowcoder.checkpoint.weights import hf_tensors
 from knowcoder.codec.model_card import MODEL_CARD
@@ -73,7 +73,7 @@ def merge(
     for adapter in adapters:
         check_base(adapter, model_dir)
     target = DTYPES[dtype] if dtype else read_config(model_dir).dtype or torch.float32
-    tensors = hf_tensors(model_dir)
+    tensors = _tensors(model_dir)
     model = _adapted(model_dir, adapters, weights or [1.0] * len(adapters))
     _check_found(model, tensors, model_dir, adapters[0])
     unmerged = _logits(model, tensors)
@@ -119,6 +119,19 @@ def _check(adapters: Sequence[Path], weights: Sequence[float]) -> None:
             )
         if config.use_dora and (len(adapters) > 1 or set(weights) - {1.0}):
             raise ConfigError(f"adapter={path}: DoRA scales the base's weights, so it is merged alone and whole")
+
+
+def _tensors(folder: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of a base by the names of its modules: mapped from its files, or in memory where these differ.
+
+    transformers joins what some files have apart, such as the experts of a mixture.
+    """
+    tensors, model = hf_tensors(folder), _skeleton(folder)
+    wanted = model.state_dict().keys() - (getattr(model, "all_tied_weights_keys", None) or {}).keys()
+    if wanted <= tensors.keys():
+        return tensors
+    loaded = load_model(folder, read_config(folder).dtype or torch.float32)
+    return {name: tensor for name, tensor in loaded.state_dict().items() if name in wanted}
 
 
 def _skeleton(folder: Path) -> PreTrainedModel:

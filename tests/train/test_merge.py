@@ -154,6 +154,17 @@ def test_bin_weights_of_a_published_model_can_be_the_base(base: Path, tmp_path: 
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_a_mixture_of_experts(tmp_path: Path) -> None:
+    """Its files name experts one by one, its modules hold them together."""
+    base = save_small_model(tmp_path / "base", "mixtral", num_hidden_layers=2, num_local_experts=2)
+    adapter = save_adapter(base, tmp_path / "adapter", target_modules=["q_proj", "v_proj"])
+    made = merge(base, [adapter], tmp_path / "merged")
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    unmerged = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)
+    assert torch.allclose(logits(merged), logits(unmerged), rtol=1e-4, atol=1e-4)
+    assert made.parameters == merged.num_parameters()
+
+
 def test_the_merged_model_is_asked_as_the_adapter_was_trained(base: Path, tmp_path: Path) -> None:
     adapter = save_adapter(base, tmp_path / "adapter")
     (adapter / "knowcoder.json").write_text('{"wrapper": "published"}')
