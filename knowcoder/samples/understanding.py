@@ -62,8 +62,6 @@ def instance_drafts(
     """One draft per sentence and concept that it mentions: the sentence, the imports, all instances."""
     for sentence in sentences:
         for task in _INSTANCE_TASKS:
-            if task == "EAE" and "EAE" not in sentence.tasks and "ED" not in sentence.tasks:
-                continue
             for name in sentence.classes(task):
                 yield _instance(task, sentence, name, library, order)
 

@@ -183,6 +183,8 @@ def test_relations_with_qualifiers_are_events_of_the_roles_that_the_library_has(
     assert relations(one) == relations(two) == relations(three) == [("Ada", "AwardReceived", "Rome")]
     assert events(one) == [("Awarding", "", {"awarded_for": ["Thing"]})]
     assert one.events[0].arguments[0].mention.type == "Entity"
+    codes = [draft.write((), Style()).completion for draft in instance_drafts([one], LIBRARY)]
+    assert codes[-1].endswith('results = [\n    Awarding(awarded_for=[Entity("Thing")]),\n]')
     assert events(two) == events(three) == []
     assert [reject.reason for reject in corpus.rejects] == [
         "argument of a rejected event: qualifier of no event",
