@@ -93,7 +93,7 @@ def open_pipeline(step: Path, mapping: PieceMap) -> Weights:
         except ModelError as error:
             raise ModelError(f"{error}; it should hold {few(shapes)}") from error
         kept = {name: tensor for name, tensor in state.items() if name in shapes or not mapping.is_computed(name)}
-        check_shapes(shapes, kept, lambda _, path=path: path)
+        check_shapes(shapes, kept, dict.fromkeys(shapes.keys() | kept.keys(), path).__getitem__)
         for name, tensor in kept.items():
             weights.tensors[mapping.file_name(piece, name)] = tensor
             weights.files[mapping.file_name(piece, name)] = path
