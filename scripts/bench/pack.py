@@ -1,10 +1,11 @@
 """How fast samples are packed, beside the tokenizer's own `encode_batch` on the same texts; and the memory it takes.
 
-    python scripts/bench/pack.py [--sentences 1000] [--copies 1] [--workers 2]
+    python scripts/bench/pack.py [--sentences 1000] [--copies 1] [--workers 2] [--fit]
 
 Samples of the demonstration world, all four tasks, and a byte-level BPE trained on them. Rates are of one process with
 one thread, by processor time; packing reads, tokenizes, fits and writes. --copies packs the same samples many times
-over, to see what memory does. --workers compares so many processes with one, by the clock.
+over, to see what memory does (RssAnon). --workers compares so many processes with one, by the clock. --fit
+shows how many rows samples take whose lengths are drawn around published means, beside what they must take at least.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import resource
 import tempfile
+import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import numpy as np
 from measure import show, side_by_side, world
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from knowcoder import jsonl
 from knowcoder.codec.wrapper import Wrapper
+from knowcoder.packing.fit import best_fit, exact_fit, least_rows
 from knowcoder.packing.pack import Packed, pack
 from knowcoder.samples.following import Recipe, following_drafts
 from knowcoder.samples.sample import Sample
@@ -37,7 +41,11 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=1000)
     parser.add_argument("--copies", type=int, default=1)
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--fit", action="store_true")
     options = parser.parse_args()
+    if options.fit:
+        fits()
+        return
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     samples = demonstration(options.sentences)
     texts = [text for sample in samples for text in (sample.prompt, sample.completion)]
@@ -76,17 +84,32 @@ def rates(file: Path, wrapper: Wrapper, texts: list[str], count: int, folder: Pa
 
 def memory(file: Path, wrapper: Wrapper, copies: int, folder: Path) -> None:
     """Pack once and many times over, each in a process of its own."""
-    context = multiprocessing.get_context("spawn")
     for times in (1, copies):
-        with context.Pool(1) as pool:
-            made, peak = pool.apply(peak_of, ([file] * times, wrapper, folder))
-        print(f"{made.samples:>10,} samples, {made.tokens:>12,} tokens: at most {peak:,.0f} MB")
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            made, peak = pool.submit(peak_of, [file] * times, wrapper, folder).result()
+        print(f"{made.samples:>10,} samples, {made.tokens:>12,} tokens: at most {peak / 1e6:,.0f} MB above the imports")
 
 
-def peak_of(files: list[Path], wrapper: Wrapper, folder: Path) -> tuple[Packed, float]:
+def peak_of(files: list[Path], wrapper: Wrapper, folder: Path) -> tuple[Packed, int]:
+    """Anonymous memory, sampled: pages that are mapped from a file do not count, since they can leave it."""
+    samples, done = [anonymous()], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.01):
+            samples.append(anonymous())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
     with tempfile.TemporaryDirectory(dir=folder) as output:
         made = pack(files, wrapper, MAX_LENGTH, Path(output))
-    return made, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    done.set()
+    thread.join()
+    return made, max(samples) - samples[0]
+
+
+def anonymous() -> int:
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon")) * 1024
 
 
 def in_processes(files: list[Path], wrapper: Wrapper, workers: int, folder: Path) -> None:
@@ -95,6 +118,24 @@ def in_processes(files: list[Path], wrapper: Wrapper, workers: int, folder: Path
         with tempfile.TemporaryDirectory(dir=folder) as output:
             made = pack(files, wrapper, MAX_LENGTH, Path(output), count)
         print(f"{count} processes: {made.samples / (time.monotonic() - start):,.0f} samples/s, {made.content}")
+
+
+def fits() -> None:
+    """Rows over the least number of rows, by each of the two ways."""
+    means = {"instance codes": 115, "ED": 600, "EAE": 560, "NER": 1352, "RE": 1890}
+    random = np.random.default_rng(0)
+    for capacity in (2048, 4096):
+        for spread in (0.3, 0.6):
+            drawn = {
+                name: np.clip(random.lognormal(np.log(mean) - spread**2 / 2, spread, 20_000), 8, capacity).astype(int)
+                for name, mean in means.items()
+            }
+            drawn["NER, RE, ED, EAE"] = np.concatenate([drawn[name][:5000] for name in ("NER", "RE", "ED", "EAE")])
+            for name, lengths in drawn.items():
+                counts, least = np.bincount(lengths, minlength=capacity + 1).tolist(), least_rows(lengths, capacity)
+                best, exact = (method(counts, capacity).count / least for method in (best_fit, exact_fit))
+                fill = lengths.sum() / (min(best, exact) * least * capacity)
+                print(f"{capacity} {spread} {name:<18} best {best:.4f}  exact {exact:.4f}  {fill:.1%} full")
 
 
 def packed_in(file: Path, wrapper: Wrapper, workers: int, folder: Path) -> Packed:
