@@ -73,7 +73,7 @@ def stage_memory(
     if config.precision == "bf16":
         gradients, stepping = held * (weight + 4), 2 * 4 * part
     else:
-        gradients, stepping = held * weight, bucket + 3 * 4 * part
+        gradients, stepping = held * weight, bucket + 2 * 4 * part
     return Memory(held * weight, gradients, 4 * part + states, body, whole - body, stepping)
 
 
