@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from transformers import AutoConfig
 
 from knowcoder.checkpoint.mapping import meta_model, piece_map
 from knowcoder.errors import ModelError
@@ -34,7 +35,7 @@ EXACT: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("model_type", EXACT)
 def test_pieces_equal_the_whole(model_type: str) -> None:
-    assert check_pieces(small_config(model_type, **EXACT[model_type])) < 1e-6
+    assert check_pieces(small_config(model_type, **EXACT[model_type])) < 1e-12
 
 
 @pytest.mark.parametrize("model_type", ["gpt2", "opt"])
@@ -51,3 +52,11 @@ def test_an_architecture_whose_pieces_do_not_run_is_refused_with_the_reason(mode
 
 def test_a_sliding_window_is_tried_where_rows_are_longer() -> None:
     assert small_copy(small_config("mistral", sliding_window=4096)).sliding_window < 15  # the longest document tried
+
+
+@pytest.mark.parametrize("model_type", ["llama", "mixtral", "qwen3_moe"])
+def test_the_copy_of_a_large_model_is_small(model_type: str) -> None:
+    large = {"num_hidden_layers": 60, "hidden_size": 8192, "num_attention_heads": 64, "num_key_value_heads": 8}
+    copied = small_copy(AutoConfig.for_model(model_type, **large, vocab_size=128_000))
+    assert sum(parameter.numel() for parameter in meta_model(copied).parameters()) < 1e7
+    assert copied.num_attention_heads > copied.num_key_value_heads
