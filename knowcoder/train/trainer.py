@@ -180,7 +180,8 @@ class PackedTrainer(Trainer):
         name = f"checkpoint-{self.state.global_step}"
         self._saving_to = folder / ".partial"
         if self.args.should_save:
-            shutil.rmtree(self._saving_to, ignore_errors=True)
+            for left in (self._saving_to, *folder.glob(".checkpoint-*.removed")):  # by a run that was killed
+                shutil.rmtree(left, ignore_errors=True)
         self.accelerator.wait_for_everyone()
         super()._save_checkpoint(model, trial)
         self.accelerator.wait_for_everyone()
