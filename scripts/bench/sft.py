@@ -1,6 +1,7 @@
 """Instruction tuning beside trl's SFTTrainer: useful tokens per second of processor time, peak memory, losses.
 
     python scripts/bench/sft.py [steps=40] [rounds=2] [threads=1] [precision=fp32]
+    python scripts/bench/sft.py merge    # memory of merging, by the size of the model
 
 Each contender trains in a process of its own, in turns, the same model on the same samples of the demonstration world
 with the same optimizer at a constant rate. Useful tokens are those of samples, padding excluded; the first two steps
@@ -54,6 +55,9 @@ def main() -> None:
     """Run what the command line asks for."""
     if sys.argv[1:2] == ["--contender"]:
         train(sys.argv[2], Path(sys.argv[3]), json.loads(sys.argv[4]))
+        return
+    if sys.argv[1:2] == ["merge"]:
+        merge_memory()
         return
     keys = {"steps": 40, "rounds": 2, "threads": 1, "precision": "fp32"}
     for word in sys.argv[1:]:
@@ -268,6 +272,60 @@ def merged(folder: Path) -> None:
             raise SystemExit(1)
         facts = jsonl.read_json(folder / dtype / "manifest.json")["facts"]
         print(f"{dtype}: largest change of a logit {facts['difference']:.1e} merged, {facts['rounded']:.1e} as written")
+
+
+def merge_memory() -> None:
+    """Print the peak of the memory that merging holds of its own, for two depths of a model."""
+    for layers in (4, 32):
+        with tempfile.TemporaryDirectory() as folder:
+            environment = os.environ | {"OMP_NUM_THREADS": "1"}
+            subprocess.run(
+                [sys.executable, "-c", _MERGE, folder, str(layers)],
+                env=environment,
+                check=True,
+                stderr=subprocess.DEVNULL,
+            )
+
+
+_MERGE = """
+import json, re, sys, threading, time
+from pathlib import Path
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, LlamaConfig
+from knowcoder.train.merge import merge
+
+def held():
+    return int(re.search(r"RssAnon:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+folder, layers = Path(sys.argv[1]), int(sys.argv[2])
+config = LlamaConfig(hidden_size=1024, intermediate_size=2816, num_hidden_layers=layers, vocab_size=8192)
+model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+model.save_pretrained(folder / "base")
+size = sum(p.numel() for p in model.parameters())
+model = get_peft_model(model, LoraConfig(r=8, target_modules="all-linear"))
+for name, parameter in model.named_parameters():
+    if "lora_B" in name:
+        torch.nn.init.normal_(parameter, std=0.02)
+model.save_pretrained(folder / "adapter")
+del model, parameter
+peak, done, before = 0.0, False, held()
+
+def watch():
+    global peak
+    while not done:
+        peak = max(peak, held())
+        time.sleep(0.005)
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+started = time.process_time()
+made = merge(folder / "base", [folder / "adapter"], folder / "merged", shard_bytes=1 << 28)
+done = True
+watcher.join()
+print(f"{size:,} parameters, {size * 2 / 2**20:,.0f} MB in bf16: {peak - before:,.0f} MB held, "
+      f"{time.process_time() - started:.0f} s of processor time, {made.difference:.1e}, {made.rounded:.1e} rounded")
+"""
 
 
 def _megabytes() -> float:
