@@ -108,7 +108,7 @@ def packed_attention(
 def _causal(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, dropout: float) -> torch.Tensor:
     """Attend causally within one document; all of shape [heads, length, head size]."""
     length = query.shape[1]
-    if query.dtype == torch.float32 or length > _PLAIN_UP_TO or dropout:
+    if query.dtype.itemsize > 2 or length > _PLAIN_UP_TO or dropout:
         attended = scaled_dot_product_attention(
             query[None], key[None], value[None], is_causal=True, scale=scale, dropout_p=dropout
         )

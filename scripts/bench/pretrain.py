@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -166,20 +167,32 @@ def fill(folder: Path, steps: int) -> None:
 
 
 def stages(folder: Path, steps: int) -> None:
-    """Two stages of one thread each beside one process with one thread, twice as fast, and one with two threads."""
+    """Two stages of one thread each beside one process with two threads; and beside one with one, in processor time.
+
+    The second says what cutting costs where other work makes the first worthless.
+    """
     share = ROWS_A_STEP / (ROWS_A_STEP + 1)
     print(f"\nthe bubble of {ROWS_A_STEP} micro-batches leaves two stages {share:.3f} of the time")
     data = {"data": folder / "packed"}
-    single = rate(run(folder, "single", steps, data, threads=1))
-    rates = {}
-    for split in ("parameters", "time"):
-        keys = {"parallel.pp": 2, "parallel.split": split} | data
-        rates[split] = rate(run(folder, split, steps, keys, threads=1))
-        ratio = rates[split] / (2 * single)
-        print(f"by {split:<12} {rates[split]:>8,.0f} tokens/s; {ratio / share:.3f} of the share of two threads apart")
+    keys = {"parallel.pp": 2, "parallel.split": "time"} | data
+    spent = {}
+    for name, words in {"one process": data, "two stages": keys}.items():
+        short, long = (processor_seconds(folder, f"{name} {count}", count, words) for count in (2, steps))
+        spent[name] = (long - short) / (steps - 2)
+        print(f"{name}: {spent[name]:.2f} s of processor time a step, starting left out")
+    print(f"two stages need {spent['two stages'] / spent['one process']:.3f} of the processor time of one process")
+    layers = json.loads((folder / f"two stages {steps}" / "split.json").read_text())
+    two = rate(run(folder, "apart", steps, keys | {"parallel.split": json.dumps(layers)}, threads=1))
     threads = rate(run(folder, "threads", steps, data, threads=2))
-    for split, found in rates.items():
-        print(f"by {split:<12} {found / threads / share:.3f} of the share of one process with two threads")
+    print(f"layers {layers}: {two:,.0f} tokens/s, {two / threads / share:.3f} of the share of two threads together")
+
+
+def processor_seconds(folder: Path, name: str, steps: int, keys: dict[str, object]) -> float:
+    """Processor time of a run and all that it starts."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run(folder, name, steps, keys, threads=1)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def run(folder: Path, name: str, steps: int, keys: dict[str, object], threads: int) -> list[dict[str, Any]]:
