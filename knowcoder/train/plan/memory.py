@@ -1,7 +1,7 @@
 """The memory of one rank in bytes: what it holds all the time, and what a step adds to that.
 
 DeepSpeed's part is that of its code in version 0.19: ZeRO-1 keeps fp32 weights and AdamW's two averages of its own
-part; in bf16 it sums gradients in fp32, whole; it gathers gradients in buckets before a step.
+part; in bf16 it sums gradients in fp32, whole; else it gathers them in buckets before a step and keeps its part.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def stage_memory(
     if config.precision == "bf16":
         gradients, stepping = held * (weight + 4), 2 * 4 * part
     else:
-        gradients, stepping = held * weight, bucket + 2 * 4 * part
+        # What was averaged for the last step lies there until the next one.
+        gradients, stepping = (held + part) * weight, bucket + 2 * 4 * part - part * weight
     return Memory(held * weight, gradients, 4 * part + states, body, whole - body, stepping)
 
 
