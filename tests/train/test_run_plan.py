@@ -108,7 +108,10 @@ def test_more_processes_than_rows_is_a_mistake(config: PretrainConfig) -> None:
     assert "25 data-parallel processes for 24 rows" in text
 
 
-@pytest.mark.parametrize("name", ["gemma3_text", "phi3", "gpt_neox", "cohere"])
+@pytest.mark.parametrize(
+    "name",
+    ["gemma3_text", "cohere", *[pytest.param(name, marks=pytest.mark.slow) for name in ("phi3", "gpt_neox", "olmo2")]],
+)
 def test_memory_is_known_of_any_architecture_and_grows_with_the_micro_batch(name: str, tmp_path: Path) -> None:
     small_config(name, num_hidden_layers=2).save_pretrained(tmp_path)
     made = PretrainConfig(model=str(tmp_path), data="", output="", global_batch=8, micro_batch=1)
