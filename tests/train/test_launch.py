@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from knowcoder import artefact, jsonl
-from knowcoder.config import ParallelConfig, PretrainConfig
+from knowcoder.config import ClusterConfig, ParallelConfig, PretrainConfig
 from knowcoder.errors import ConfigError
 from knowcoder.train import launch
 from tests.distributed import ROOT, run_ranks
@@ -113,6 +113,12 @@ def test_ranks_started_from_outside_make_one_artefact(config: PretrainConfig, tm
     manifest = artefact.require(tmp_path / "joined", "pretrain", key="checkpoint")
     assert manifest is not None
     assert manifest.facts["steps"] == 2
+
+
+def test_one_command_starts_no_other_machines() -> None:
+    settings = PretrainConfig(parallel=ParallelConfig(pp=2, processes=2), cluster=ClusterConfig(nodes=2))
+    with pytest.raises(ConfigError, match=r"cluster\.nodes=2: this command starts processes on this machine alone"):
+        launch.check(settings)
 
 
 def test_stages_must_divide_processes() -> None:

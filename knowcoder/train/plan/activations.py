@@ -24,6 +24,7 @@ from transformers.masking_utils import AttentionMaskInterface
 
 from knowcoder.checkpoint.mapping import DTYPES
 from knowcoder.config import SftConfig
+from knowcoder.errors import ModelError
 from knowcoder.train.adapter import add_adapter
 from knowcoder.train.loss import chunked_loss, token_losses
 from knowcoder.train.plan.live import LiveBytes
@@ -134,7 +135,11 @@ def _adapted(model: PreTrainedModel, settings: SftConfig) -> nn.Module:
 
 
 def _growth(run: Callable[[int], Footprint], start: int, step: int) -> Growth:
-    one, two = run(start), run(start + step)
+    try:
+        one, two = run(start), run(start + step)
+    except Exception as error:  # whatever an architecture may do that tensors without data cannot
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ModelError(f"the memory of this model cannot be reckoned: {reason}") from error
     return Growth(start, step, one, Footprint(two.kept - one.kept, two.peak - one.peak))
 
 
