@@ -30,7 +30,7 @@ from transformers.utils import is_liger_kernel_available
 from transformers.utils import logging as transformers_logging
 
 from knowcoder.checkpoint.init import copy_tokenizer
-from knowcoder.checkpoint.mapping import DTYPES, load_model
+from knowcoder.checkpoint.mapping import DTYPES, load_model, read_config
 from knowcoder.config import SftConfig
 from knowcoder.errors import ConfigError, ModelError
 from knowcoder.train import launch
@@ -74,13 +74,15 @@ def sft(config: SftConfig, run_dir: Path) -> dict[str, Any]:
         launch.world_size(),
     )
     evaluation = Evaluation(config, rows.kinds) if config.evaluate_every else None
+    # Before the arguments, which let every model that is made from now on be cut up under ZeRO-3.
+    work = Work.of(config, read_config(Path(config.model)), rows, frozen=config.tuning != "full")
     arguments = _arguments(config, run_dir, batches)
     transformers_logging.set_verbosity_warning()
     set_seed(config.seed)
     model, flat = _model(config, rows)
     trainable = sum(size_of(p) for p in model.parameters() if p.requires_grad)
     with Record(run_dir, config) as record, StopSignal() as stop:
-        throughput = Throughput(Work.of(config, model.config, rows, frozen=config.tuning != "full"))
+        throughput = Throughput(work)
         recorder = _Recorder(record, batches, config, stop, throughput)
         trainer = PackedTrainer(model, arguments, batches, config, flat, evaluation, callbacks=[recorder])
         trainer.collate = throughput.timed(trainer.collate)
