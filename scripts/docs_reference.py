@@ -26,7 +26,8 @@ INTRODUCTION = """\
 
 Every key of every verb, as `knowcoder VERB --help` shows them. A key is given as `key=value`; text is taken literally,
 lists are written `[a,b]`. Values come from the defaults below, then from `configs/VERB.yaml`, `experiment=NAME` and
-`cluster=NAME`, then from the command line. **Inputs** are folders of the kind named, or files of your own where it says so.
+`cluster=NAME`, then from the command line. **Inputs** are folders of the kind named, or files of your own where it says
+so.
 """
 DATA_SETS = """\
 # Data sets
