@@ -77,14 +77,18 @@ def check(config: PretrainConfig | SftConfig) -> None:
     """Raise where keys do not go together, before anything is written.
 
     Raises:
-        ConfigError: processes do not make whole pipelines, or rows whole micro-batches, or other machines are wanted.
+        ConfigError: processes do not make whole pipelines, or rows whole micro-batches; there are fewer GPUs than
+            processes, or other machines are wanted.
     """
     if config.cluster.nodes > 1:
         raise ConfigError(
             f"cluster.nodes={config.cluster.nodes}: this command starts processes on this machine alone; "
             "scripts/launch.sh says how to start several, knowcoder plan takes the key"
         )
-    accumulation(config.global_batch, config.micro_batch, processes(config) // stages_of(config))
+    count, gpus = processes(config), _gpus()
+    if 0 < gpus < count:
+        raise ConfigError(f"{count} processes for {gpus} GPUs here; lower parallel.processes or cluster.gpus")
+    accumulation(config.global_batch, config.micro_batch, count // stages_of(config))
 
 
 def command(count: int, verb: str, run_dir: Path) -> list[str]:

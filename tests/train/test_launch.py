@@ -121,6 +121,14 @@ def test_one_command_starts_no_other_machines() -> None:
         launch.check(settings)
 
 
+def test_processes_need_a_gpu_each_where_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = PretrainConfig(global_batch=16, micro_batch=1, cluster=ClusterConfig(gpus=8))
+    launch.check(settings)
+    monkeypatch.setattr(launch, "_gpus", lambda: 4)
+    with pytest.raises(ConfigError, match="8 processes for 4 GPUs here"):
+        launch.check(settings)
+
+
 def test_stages_must_divide_processes() -> None:
     with pytest.raises(ConfigError, match=r"parallel\.pp=2 does not divide 3"):
         launch.processes(PretrainConfig(parallel=ParallelConfig(pp=2, processes=3)))
