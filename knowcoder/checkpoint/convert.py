@@ -25,6 +25,17 @@ from knowcoder.checkpoint.weights import Weights, open_hf, open_pipeline
 from knowcoder.checkpoint.written import writing
 from knowcoder.errors import ArtefactError, ModelError
 
+#: What DeepSpeed's own `load_checkpoint` looks for beside the layers, whatever the number of stages.
+_ENGINE_STATE = {
+    "module": None,
+    "dp_world_size": 1,
+    "mp_world_size": 1,
+    "global_steps": 0,
+    "global_samples": 0,
+    "skipped_steps": 0,
+    "sparse_tensor_module_names": [],
+}
+
 
 @dataclass(frozen=True)
 class Converted:
@@ -55,6 +66,7 @@ def to_pipeline(model_dir: Path, output_dir: Path, dtype: str = "") -> Converted
     for piece, shapes in enumerate(tqdm(mapping.shapes, desc="convert", unit=" file", disable=None)):
         if shapes:
             _save({name: copy.take(mapping.file_name(piece, name)) for name in shapes}, layer_path(step, piece))
+    torch.save(_ENGINE_STATE, step / "mp_rank_00_model_states.pt")
     write_checksums(step, copy.checksums)
     copy_model_files(model_dir, output_dir)
     if dtype:

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM
 from knowcoder.checkpoint.convert import to_hf, to_pipeline
 from knowcoder.checkpoint.verify import Verified, verify
 from knowcoder.errors import ModelError
+from tests.distributed import run_ranks
 from tests.small_models import save_small_model
 
 FAMILIES = {
@@ -58,6 +59,14 @@ def test_one_file_comes_back_byte_by_byte(tmp_path: Path) -> None:
     to_hf(tmp_path / "pipeline", tmp_path / "back")
     one, other = (folder / "model.safetensors" for folder in (source, tmp_path / "back"))
     assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize("stages", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_plain_deepspeed_loads_what_is_written(tmp_path: Path, stages: int) -> None:
+    source = save_small_model(tmp_path / "model")
+    to_pipeline(source, tmp_path / "pipeline")
+    script = Path(__file__).with_name("ranks_plain_engine.py")
+    run_ranks(stages, script, str(source), str(tmp_path / "pipeline"))
 
 
 def test_a_hundred_layers_and_more(tmp_path: Path) -> None:
