@@ -26,7 +26,7 @@ from knowcoder.checkpoint.written import writing
 from knowcoder.errors import ArtefactError, ModelError
 
 #: What DeepSpeed's own `load_checkpoint` looks for beside the layers, whatever the number of stages.
-_ENGINE_STATE = {
+_ENGINE_STATE: dict[str, Any] = {
     "module": None,
     "dp_world_size": 1,
     "mp_world_size": 1,
