@@ -47,18 +47,24 @@ def processes_that_name(folder: Path) -> list[int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell a process that its parent is gone")
-def test_tuning_goes_on_where_it_was_killed_and_leaves_no_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("verb", "checkpoint", "keys"),
+    [("sft", "checkpoints/checkpoint-5", ["tuning=full"]), ("pretrain", "step5", ["parallel.pp=2"])],
+)
+def test_training_goes_on_where_it_was_killed_and_leaves_no_process(
+    verb: str, checkpoint: str, keys: list[str], tmp_path: Path
+) -> None:
     model, data = save_small_model(tmp_path / "model"), save_packed(tmp_path / "data")
-    words = [f"model={model}", f"data={data}", "tuning=full", "precision=fp32", "log_every=1", "parallel.processes=2"]
+    words = [f"model={model}", f"data={data}", *keys, "precision=fp32", "log_every=1", "parallel.processes=2"]
     words += ["steps=200", "save_every=5", "global_batch=4", "micro_batch=2"]
-    kill_when(tmp_path / "killed/checkpoints/checkpoint-5", begin("sft", *words, f"output={tmp_path}/killed"))
+    kill_when(tmp_path / "killed" / checkpoint, begin(verb, *words, f"output={tmp_path}/killed"))
     deadline = time.monotonic() + 20
     while left := processes_that_name(tmp_path / "killed"):
         assert time.monotonic() < deadline, left
         time.sleep(0.1)
-    assert cli.main(["sft", *words, f"output={tmp_path}/killed"]) == 2
-    assert cli.main(["sft", *words, f"output={tmp_path}/killed", "resume=true"]) == 0
-    assert cli.main(["sft", *words, f"output={tmp_path}/whole"]) == 0
+    assert cli.main([verb, *words, f"output={tmp_path}/killed"]) == 2
+    assert cli.main([verb, *words, f"output={tmp_path}/killed", "resume=true"]) == 0
+    assert cli.main([verb, *words, f"output={tmp_path}/whole"]) == 0
     killed, whole = (
         list(jsonl.read(tmp_path / name / "metrics.jsonl", dict[str, object])) for name in ("killed", "whole")
     )
