@@ -164,6 +164,7 @@ def join(verb: str, kind: str, config: PretrainConfig | SftConfig, inputs: dict[
     """
     import torch.distributed as dist
 
+    end_with_parent()
     run_dir = Path(config.output)
     store, number, count = next(dist.rendezvous("env://"))
     if number != 0:

@@ -20,11 +20,11 @@ def main() -> int:
     """Run torchrun with this process's arguments."""
     end_with_parent()
     # Ranks that are told to stop save first: they are told by either signal, and given time.
-    os.environ.setdefault("TORCHELASTIC_SIGNALS_TO_HANDLE", "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1")
+    signals = "--signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "1800")
     logging.disable(logging.ERROR)
     try:
-        run.main()
+        run.main([signals, *sys.argv[1:]])
     except ChildFailedError as error:
         return error.get_first_failure()[1].exitcode
     except SignalException as stopped:
