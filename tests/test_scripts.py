@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from knowcoder import artefact
+from knowcoder import artefact, jsonl
 from tests.distributed import ROOT
 from tests.packed import save_packed
 from tests.small_models import save_small_model
@@ -98,14 +100,17 @@ def launch(settings: dict[str, str], *words: str) -> subprocess.CompletedProcess
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_two_machines_train_together(tmp_path: Path) -> None:
-    """Two clones of the project on the loopback, each its own working folder, and one output that both see."""
+def test_two_machines_train_together_and_save_when_told_to_stop(tmp_path: Path) -> None:
+    """Two clones of the project on the loopback, each its own working folder, and one output that both see.
+
+    After some steps both get the signal with which Slurm warns of the end of a job's time.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     words = [f"model={save_small_model(tmp_path / 'model')}", f"data={save_packed(tmp_path / 'data')}"]
-    words += [f"output={tmp_path / 'run'}", "parallel.pp=2", "steps=2", "global_batch=4", "micro_batch=2"]
-    words += ["precision=fp32", "log_every=1"]
+    words += [f"output={tmp_path / 'run'}", "parallel.pp=2", "steps=100000", "global_batch=4", "micro_batch=2"]
+    words += ["precision=fp32", "log_every=2", "save_every=100000"]
     environment = os.environ | {"NNODES": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "PROCESSES": "1"}
     environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "CUDA_VISIBLE_DEVICES": ""}
     machines = []
@@ -119,14 +124,26 @@ def test_two_machines_train_together(tmp_path: Path) -> None:
         command = ["bash", "scripts/pretrain.sh", *words]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         machines.append(subprocess.Popen(command, cwd=clone, env=own, text=True, **pipes))
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    latest = time.monotonic() + 240
     try:
+        while not metrics.is_file() and all(machine.poll() is None for machine in machines):
+            assert time.monotonic() < latest, "no step was trained"
+            time.sleep(0.2)
+        for machine in machines:
+            machine.send_signal(signal.SIGUSR1)
         said = [machine.communicate(timeout=240)[0] for machine in machines]
     finally:
         for machine in machines:
             machine.kill()
-    assert [machine.returncode for machine in machines] == [0, 0], said
-    manifest = artefact.require(tmp_path / "run", "pretrain", key="checkpoint")
-    assert (manifest.facts["steps"], manifest.facts["pp"], manifest.facts["dp"]) == (2, 2, 1)
+    assert [machine.returncode for machine in machines] == [128 + signal.SIGUSR1] * 2, said
+    step = (tmp_path / "run" / "latest").read_text()
+    assert all(f"told to stop; step {step.removeprefix('step')} is saved" in text for text in said)
+    assert (tmp_path / "run" / step / "state.json").is_file()
+    manifest = artefact.read_manifest(tmp_path / "run")
+    assert manifest is not None
+    assert manifest.state == "running"
+    assert jsonl.read_json(tmp_path / "run" / "run.json")["processes"] == 2
     assert {path.name for path in (tmp_path / "run" / "logs").iterdir()} == {"rank-000.log", "rank-001.log"}
 
 
