@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import resource
 import socket
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -281,8 +282,7 @@ def _gathered(numbers: list[float]) -> list[list[float]]:
 
 
 def _memory() -> float:
-    """Return the most memory that this rank's GPU has taken, else the memory of this process now, in bytes."""
+    """Return the most memory that this rank's GPU has taken, else that this process has, in bytes."""
     if torch.cuda.is_available():
         return float(torch.cuda.max_memory_allocated())
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return float(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
