@@ -211,6 +211,8 @@ def test_a_run_leaves_a_record(two: Path) -> None:
         "trained_tokens_per_second",
         "tokens_per_second",
         "fill",
+        "data_wait",
+        "memory_gib",
         "seconds",
     }
     assert line.keys() == wanted
