@@ -1,7 +1,8 @@
-"""Attention over packed rows on processors: every document by itself, instead of a whole row under a mask.
+"""Attention over packed rows: every document by itself, instead of a whole row under a mask.
 
-A mask costs the square of the row; documents cost the sum of their own squares, and the causal kernel half of that. On
-GPUs the masked kernel is quick, and the models' own attention is kept.
+A mask costs the square of the row; documents cost the sum of their own squares, and the causal kernel half of that.
+Processors take one document after the other; on GPUs FlashAttention takes all at once where it is installed, else the
+models' own attention is kept, whose mask is made on the spot.
 """
 
 from __future__ import annotations
@@ -20,6 +21,18 @@ from transformers.utils import is_flash_attn_2_available
 _NAME = "knowcoder_packed"
 _FLASH = "flash_attention_2"
 _PLAIN_UP_TO = 1024  # tokens of a document whose scores may be held whole
+
+
+def use_flat_attention(model: PreTrainedModel, device: str, half: bool) -> bool:
+    """Let `model` attend with what is quickest on a device ("cpu" or "cuda") for rows that lie one behind the other.
+
+    Args:
+        half: whether the arithmetic is in half precision.
+
+    Returns:
+        Whether it does; else it keeps its own attention, and takes rows beside one another.
+    """
+    return use_packed_attention(model) if device == "cpu" else use_flash_attention(model, half)
 
 
 def use_packed_attention(model: PreTrainedModel) -> bool:

@@ -22,7 +22,7 @@ from transformers.modeling_outputs import MoeModelOutputWithPast
 
 from knowcoder.checkpoint.mapping import PieceMap, meta_model, piece_map
 from knowcoder.errors import ModelError
-from knowcoder.train.attention import use_packed_attention
+from knowcoder.train.attention import use_flat_attention
 from knowcoder.train.loss import chunked_loss
 
 Message = tuple[torch.Tensor, torch.Tensor]
@@ -74,8 +74,7 @@ class Skeleton:
         self.dtype = dtype
         self.causal = meta_model(config)
         self.device = torch.device(device)
-        if self.device.type == "cpu":
-            use_packed_attention(self.causal)
+        self._flat = use_flat_attention(self.causal, self.device.type, half=dtype.itemsize == 2)
         self.map: PieceMap = piece_map(self.causal)
         self.modules = [self.causal.get_submodule(name) for name in self.map.modules]
         backbone = self.causal.base_model
@@ -100,13 +99,16 @@ class Skeleton:
             hidden: [rows, tokens, width] before the layer. positions: [rows, tokens], the same object for all layers
                 of a micro-batch, by which the recorded arguments are found again.
         """
+        shape = hidden.shape
+        if self._flat:  # positions begin anew with every row, and so does every document
+            hidden = hidden.reshape(1, -1, shape[-1])
         if index == 0:  # the backbone may change the embeddings before its first layer
             hidden = self._record(hidden, positions)
         elif self._positions is not positions:
             with torch.no_grad():
                 self._record(hidden.detach(), positions)
         output = layer(hidden, **self._settings[index])
-        return output[0] if isinstance(output, tuple) else output
+        return (output[0] if isinstance(output, tuple) else output).view(shape)
 
     def logits(self, head: nn.Module, hidden: torch.Tensor) -> torch.Tensor:
         """Return logits [tokens, vocabulary] of hidden states [tokens, width] after the last norm."""
@@ -115,7 +117,7 @@ class Skeleton:
         return output.logits.squeeze(0)
 
     def _record(self, hidden: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        self._backbone(inputs_embeds=hidden, position_ids=positions, use_cache=False)
+        self._backbone(inputs_embeds=hidden, position_ids=positions.reshape(hidden.shape[:-1]), use_cache=False)
         first = self._recorders[0].hidden
         assert first is not None
         self._positions = positions

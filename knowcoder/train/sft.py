@@ -35,7 +35,7 @@ from knowcoder.config import SftConfig
 from knowcoder.errors import ConfigError, ModelError
 from knowcoder.train import launch
 from knowcoder.train.adapter import add_adapter, check_continued, continue_adapter, write_base
-from knowcoder.train.attention import use_flash_attention, use_packed_attention
+from knowcoder.train.attention import use_flat_attention
 from knowcoder.train.engine import assert_engine, check_engine, start_deepspeed, zero_config
 from knowcoder.train.evaluation import Evaluation
 from knowcoder.train.record import Record, sample_of
@@ -164,8 +164,8 @@ def _model(config: SftConfig, rows: PackedRows) -> tuple[PreTrainedModel | PeftM
     model = load_model(config.model, dtype, **(_four_bits(dtype) if config.tuning == "qlora" else {}))
     for misfit in rows.misfits(model.config):
         raise ModelError(f"model={config.model}: {misfit}")
-    on_cpu = not torch.cuda.is_available()
-    flat = use_packed_attention(model) if on_cpu else use_flash_attention(model, config.precision != "fp32")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    flat = use_flat_attention(model, device, half=config.precision != "fp32")
     if config.tuning == "full":
         return model, flat
     if config.adapter:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from transformers import PreTrainedModel
+from transformers.utils import is_flash_attn_2_available
 
 from knowcoder.checkpoint.mapping import load_model
-from knowcoder.train.attention import use_packed_attention
+from knowcoder.train.attention import use_flat_attention, use_packed_attention
 from knowcoder.train.rows import PackedRows
 from tests.packed import save_packed
 from tests.small_models import save_small_model
@@ -103,3 +104,19 @@ def test_gradients_are_those_of_documents_alone(packed: bool, rows: PackedRows, 
     expected = {name: p.grad for name, p in alone.model.layers.named_parameters()}
     for name, parameter in model.model.layers.named_parameters():
         assert (parameter.grad - expected[name]).abs().max() <= 1e-5 * expected[name].abs().max(), name
+
+
+@pytest.mark.skipif(
+    not (torch.cuda.is_available() and is_flash_attn_2_available()), reason="FlashAttention needs a GPU and its package"
+)
+def test_rows_one_behind_the_other_under_flash_attention(rows: PackedRows, tmp_path: Path) -> None:
+    model = load_model(save_small_model(tmp_path, "llama", initializer_range=0.2), torch.bfloat16).cuda().eval()
+    batch = {name: value.cuda() for name, value in rows.batch(CHOSEN).items()}
+    expected = logits(model, batch)
+    assert use_flat_attention(model, "cuda", half=True)
+    behind = {name: batch[name].view(1, -1) for name in ("input_ids", "position_ids")}
+    found = logits(model, behind).view_as(expected)
+    for place, index in enumerate(CHOSEN):
+        length = len(rows.row(index)[0])
+        difference = (found[place, :length] - expected[place, :length]).abs().max()
+        assert difference < 0.05 * expected.abs().max()
