@@ -90,13 +90,17 @@ MISTAKES = [
     ("", f"{PREDICT} {{schema}} {{corpus}} model={{made}}/samples", "is of kind samples; model needs kind model"),
     ("", "convert to=hf checkpoint={made}/init", "is of kind model; checkpoint needs kind pretrain or checkpoint"),
     ("broken weights", "convert to=pipeline model=BROKEN", "BROKEN/model.safetensors: cannot be read"),
-    ("", "merge model={made}/init adapter={made}/other", "is of kind model; adapter needs kind adapter"),
+    ("", "merge model={made}/init adapter={made}/other", "is of kind model; adapter[0] needs kind adapter"),
     ("", "corpus benchmark=[crossner-ai] input={made}", "neither ai/train.txt nor crossner/ai/train.txt is there"),
     ("nothing", "corpus input=BROKEN", "input=BROKEN: no sentence in it"),
     ("nothing", "schema source=python input=BROKEN", "BROKEN"),
     ("nothing", "schema source=json input=BROKEN", "BROKEN:1: JSON is malformed"),
     ("", "init config=tiny-llama {schema} vocab_size=9", "vocab_size=9 does not fit the text: Vocabulary size is"),
-    ("", "init config=nowhere {schema}", "config=nowhere: neither an architecture of configs/model (tiny-llama) nor"),
+    (
+        "",
+        "init config=nowhere {schema}",
+        "config=nowhere: neither an architecture of configs/model (llama-70b, tiny-llama) nor",
+    ),
 ]
 
 

@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from enum import Enum
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,13 +15,12 @@ import torch
 import xxhash
 from deepspeed.runtime.checkpoint_engine.checkpoint_engine import CheckpointCommitInfo, CheckpointEngine
 from deepspeed.runtime.fp16.loss_scaler import DynamicLossScaler, LossScaler
-from deepspeed.runtime.zero.config import ZeroStageEnum
 from deepspeed.utils.tensor_fragment import fragment_address
 
 from knowcoder.train.checkpoints import Mark
 
 #: What DeepSpeed puts into its states besides tensors and plain values; nothing else is read.
-CLASSES = [DynamicLossScaler, LossScaler, ZeroStageEnum, fragment_address]
+CLASSES = [DynamicLossScaler, LossScaler, fragment_address]
 _ROOM = 2  # a copy is made where so many times its size is free
 
 
@@ -45,7 +45,7 @@ class CheckpointWriter(CheckpointEngine):
     def save(self, state_dict: Any, path: str) -> None:
         """Write one file."""
         in_background = self._background and _has_room(state_dict)
-        future = self._thread.submit(_write, copied(state_dict) if in_background else state_dict, path)
+        future = self._thread.submit(_write, plain(state_dict, copied=in_background), path)
         self._files[Path(path).name] = future
         if not in_background:
             future.exception()
@@ -76,15 +76,21 @@ class CheckpointWriter(CheckpointEngine):
         return marks, failed
 
 
-def copied(value: Any) -> Any:
-    """Return a copy that training does not change; tensors on the CPU, without the rest of what they are views of."""
+def plain(value: Any, copied: bool) -> Any:
+    """Return a state with the numbers of enumerations, which not every version of Python writes in the same way.
+
+    Args:
+        copied: let training change nothing of it; tensors on the CPU, without the rest of what they are views of.
+    """
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, torch.Tensor):
-        return value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        return value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format) if copied else value
     if isinstance(value, dict):
-        return type(value)((key, copied(item)) for key, item in value.items())
+        return type(value)((key, plain(item, copied)) for key, item in value.items())
     if type(value) in (list, tuple):
-        return type(value)(copied(item) for item in value)
-    return copy.deepcopy(value)
+        return type(value)(plain(item, copied) for item in value)
+    return copy.deepcopy(value) if copied else value
 
 
 class _Hashed:

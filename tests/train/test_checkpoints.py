@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from deepspeed.runtime.zero.config import ZeroStageEnum
 from hypothesis import given
 from hypothesis import strategies as st
 
 from knowcoder.train import checkpoints
 from knowcoder.train.checkpoints import State
-from knowcoder.train.writer import CheckpointWriter, copied
+from knowcoder.train.writer import CheckpointWriter, plain
 
 FEW = st.lists(st.integers(1, 40), unique=True, max_size=12)
 
@@ -110,7 +111,7 @@ def test_what_is_written_is_what_was_there_when_saving_began(tmp_path: Path) -> 
 
 def test_a_copy_has_the_same_content_and_no_memory_in_common() -> None:
     state = {"tensors": (torch.ones(3), [torch.eye(2, dtype=torch.bfloat16)]), "size": torch.Size([2]), "none": None}
-    copy = copied(state)
+    copy = plain(state, copied=True)
     state["tensors"][0].fill_(0)
     assert torch.equal(copy["tensors"][0], torch.ones(3))
     assert copy["tensors"][1][0].dtype == torch.bfloat16
@@ -145,3 +146,18 @@ def test_a_file_that_would_run_something_is_not_read(tmp_path: Path, monkeypatch
     with pytest.raises(pickle.UnpicklingError):
         CheckpointWriter(background=False).load(str(tmp_path / "states.pt"))
     assert not (tmp_path / "harmed").exists()
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_a_state_is_read_as_plain_values_by_every_python(background: bool, tmp_path: Path) -> None:
+    """Python 3.11.2 pickles a member of an enumeration by `getattr`, which no file may call."""
+    writer = CheckpointWriter(background)
+    rate = torch.arange(4.0)
+    writer.save({"stage": ZeroStageEnum.gradients, "parts": [{"rates": rate}]}, str(tmp_path / "state.pt"))
+    marks, failed = writer.finish()
+    assert failed is None
+    assert marks == {"state.pt": checkpoints.mark(tmp_path / "state.pt")}
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert type(state["stage"]) is int
+    assert state["stage"] == 2
+    assert torch.equal(state["parts"][0]["rates"], rate)
