@@ -36,7 +36,7 @@ from knowcoder.schema.render import Style
 from knowcoder.schema.source import library_of
 
 SENTENCES = 4000
-TEXT = 24_000  # sentences for two processes: enough that starting them does not count
+TEXT = 72_000  # sentences for two processes: enough that starting them does not count
 BENCHMARK = "crossner-ai"
 
 

@@ -14,19 +14,8 @@ from knowcoder.train.attention import use_packed_attention
 from knowcoder.train.rows import PackedRows, StepBatches
 from knowcoder.train.schedule import rate_factor
 from knowcoder.train.trainer import TrainedPositions
-from tests.packed import save_packed
 from tests.small_models import SMALL
-from tests.tuning import LENGTH, STEPS, losses, run, save_model, settings, weights
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_packed(tmp_path_factory.mktemp("data"), max_length=LENGTH)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model"))
+from tests.tuning import STEPS, losses, run, save_model, settings, weights
 
 
 @pytest.mark.parametrize("model_type", ["llama", "qwen3"])

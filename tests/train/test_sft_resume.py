@@ -19,18 +19,7 @@ import torch
 from knowcoder.config import LoraConfig
 from knowcoder.errors import StoppedError
 from tests.distributed import ROOT
-from tests.packed import save_packed
-from tests.tuning import LENGTH, losses, run, save_model, settings, weights
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_packed(tmp_path_factory.mktemp("data"), max_length=LENGTH)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model"))
+from tests.tuning import losses, run, settings, weights
 
 
 @pytest.mark.parametrize(

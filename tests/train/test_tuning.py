@@ -23,21 +23,10 @@ from knowcoder.packing.pack import IGNORED, ROWS, pack
 from knowcoder.samples.sample import Sample
 from knowcoder.train.merge import merge
 from knowcoder.train.rows import PackedRows
-from tests.packed import save_packed
 from tests.tuning import LENGTH, losses, run, save_model, settings, weights
 
 FAMILIES = ("llama", "qwen3", "gemma3_text")
 LORA = LoraConfig(rank=4, alpha=8.0, dropout=0.1)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_packed(tmp_path_factory.mktemp("data"), max_length=LENGTH)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model"))
 
 
 def logits(model: torch.nn.Module) -> torch.Tensor:

@@ -14,21 +14,10 @@ from knowcoder.config import LoraConfig, SftConfig
 from knowcoder.errors import ConfigError, ModelError
 from knowcoder.train.adapter import check_adapter
 from knowcoder.train.engine import assert_engine, check_engine, zero_config
-from tests.packed import save_packed
-from tests.tuning import LENGTH, facts_of_two, losses, run, run_on_two, save_model, settings, weights
+from tests.tuning import facts_of_two, losses, run, run_on_two, settings, weights
 
 LORA = LoraConfig(rank=4, alpha=8.0, dropout=0.0)
 ADAPTERS: dict[str, Any] = {"tuning": "lora", "lora": LORA}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_packed(tmp_path_factory.mktemp("data"), max_length=LENGTH)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model"))
 
 
 MAIN_MEMORY = "optimizer and weights in main memory"
