@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-import torch.distributed as dist
 import xxhash
 from torch import nn
 
 from knowcoder.artefact import plain
 from knowcoder.config import PretrainConfig
 from knowcoder.errors import ConfigError
+from knowcoder.train.process_group import of_all_ranks
 
 #: Nodes may have folders of their own, whose content is compared; and only one rank writes the record.
 _OWN = {"model", "data", "eval_data", "output", "overwrite", "log_to"}
@@ -27,8 +27,7 @@ def agree(what: str, own: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: on every rank; names a rank that differs from most, its machine, and the values.
     """
-    gathered: list[tuple[str, Mapping[str, Any]]] = [("", {})] * dist.get_world_size()
-    dist.all_gather_object(gathered, (platform.node(), dict(own)))
+    gathered = of_all_ranks((platform.node(), dict(own)))
     found = []
     for name in sorted({name for _, values in gathered for name in values}):
         held = {rank: values[name] for rank, (_, values) in enumerate(gathered) if name in values}

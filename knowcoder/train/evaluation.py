@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, cast
 
-import torch.distributed as dist
 from transformers import PreTrainedModel
 
 from knowcoder.codec.wrapper import Wrapper
@@ -25,6 +24,7 @@ from knowcoder.score.metrics import tally
 from knowcoder.score.prediction import Prediction
 from knowcoder.train import launch
 from knowcoder.train.attention import own_attention
+from knowcoder.train.process_group import of_all_ranks
 
 # Answering holds keys and values alone, so that many more prompts fit than rows in training, with room to spare.
 _PROMPTS_PER_ROW = 4
@@ -105,8 +105,4 @@ def _own_arithmetic(model: PreTrainedModel) -> Iterator[None]:
 
 def _gathered(own: Sequence[Prediction]) -> list[Prediction]:
     """Return the predictions of all ranks, on every rank: they must agree on what is best and when to stop."""
-    if not dist.is_initialized():
-        return list(own)
-    shares: list[Sequence[Prediction]] = [[]] * dist.get_world_size()
-    dist.all_gather_object(shares, own)
-    return [prediction for share in shares for prediction in share]
+    return [prediction for share in of_all_ranks(own) for prediction in share]

@@ -23,7 +23,7 @@ from knowcoder.train.checkpoints import State
 from knowcoder.train.deepspeed_config import check_keys, pipeline_config
 from knowcoder.train.guards import LossWatch, StepGuard
 from knowcoder.train.order import random_seed, shard
-from knowcoder.train.process_group import quiet, start_process_group
+from knowcoder.train.process_group import of_all_ranks, quiet, start_process_group
 from knowcoder.train.record import Record, sample_of
 from knowcoder.train.rows import PackedRows, StepBatches
 from knowcoder.train.saver import Saver
@@ -231,9 +231,7 @@ class _Run:
 def _count(module: Any) -> int:
     """Count the parameters of all stages, tied ones once."""
     own = sum(p.numel() for p in module.parameters() if not p.ds_pipe_replicated)
-    counts: list[int] = [0] * dist.get_world_size()
-    dist.all_gather_object(counts, own)
-    return sum(counts) // module.mpu().data_parallel_size
+    return sum(of_all_ranks(own)) // module.mpu().data_parallel_size
 
 
 def _continued(folder: Path, then: State, now: State) -> str:

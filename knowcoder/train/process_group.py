@@ -7,9 +7,12 @@ import io
 import logging
 import os
 from collections.abc import Iterator
+from typing import Any, TypeVar
 
 import torch
+import torch.distributed as dist
 
+_Own = TypeVar("_Own")
 _log = logging.getLogger(__name__)
 
 
@@ -30,6 +33,22 @@ def start_process_group() -> None:
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     with quiet():
         deepspeed.init_distributed("nccl" if on_gpu else "gloo")
+
+
+def of_all_ranks(own: _Own) -> list[_Own]:
+    """Return what every rank has, in order; all ranks must ask. A process without a group is the only rank."""
+    if not dist.is_initialized():
+        return [own]
+    found: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(found, own)
+    return found
+
+
+def of_first_rank(own: _Own) -> _Own:
+    """Return what rank 0 has; all ranks must ask."""
+    held = [own]
+    dist.broadcast_object_list(held, src=0)
+    return held[0]
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from knowcoder.config import PretrainConfig
 from knowcoder.errors import ModelError, TrainingError
 from knowcoder.train import checkpoints
 from knowcoder.train.checkpoints import State
-from knowcoder.train.process_group import quiet
+from knowcoder.train.process_group import of_all_ranks, of_first_rank, quiet
 from knowcoder.train.universal import INFORMATION, make_universal
 from knowcoder.train.writer import CheckpointWriter
 
@@ -47,11 +47,11 @@ class Saver:
         """
         if dist.get_rank() == 0:
             checkpoints.sweep(self._run_dir)
-        names = _of_first_rank([path.name for path in checkpoints.steps(self._run_dir)])
+        names = of_first_rank([path.name for path in checkpoints.steps(self._run_dir)])
         for name in reversed(names):
             folder = self._run_dir / name
             own = checkpoints.faults(folder, dist.get_rank(), dist.get_world_size())
-            found = [fault for faults in _of_all(own) for fault in faults]
+            found = [fault for faults in of_all_ranks(own) for fault in faults]
             if not found:
                 return folder, checkpoints.read_state(folder)
             if dist.get_rank() == 0:
@@ -75,7 +75,7 @@ class Saver:
                     make_universal(folder)
                 except ModelError as error:
                     said = str(error)
-            if said := _of_first_rank(said):
+            if said := of_first_rank(said):
                 raise ModelError(said)
             source = self._run_dir / checkpoints.UNIVERSAL / folder.name
         with quiet():
@@ -111,7 +111,7 @@ class Saver:
             return
         state, self._saving = self._saving, None
         marks, failed = self._writer.finish()
-        reports = _of_all((marks, _said(failed)))
+        reports = of_all_ranks((marks, _said(failed)))
         said = next((f"rank {rank}: {text}" for rank, (_, text) in enumerate(reports) if text), "")
         if dist.get_rank() == 0 and not said:
             try:
@@ -119,7 +119,7 @@ class Saver:
                 checkpoints.thin_out(self._run_dir, self._config.keep_last, self._config.keep_every)
             except OSError as error:
                 said = f"rank 0: {_said(error)}"
-        if said := _of_first_rank(said):
+        if said := of_first_rank(said):
             self._give_up(state.step, said)
 
     def _give_up(self, step: int, said: str) -> None:
@@ -137,15 +137,3 @@ def _said(error: OSError | None) -> str:
     if error is None:
         return ""
     return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
-
-
-def _of_all(own: Any) -> list[Any]:
-    found: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(found, own)
-    return found
-
-
-def _of_first_rank(own: Any) -> Any:
-    held = [own]
-    dist.broadcast_object_list(held, src=0)
-    return held[0]

@@ -22,7 +22,7 @@ from knowcoder.train.measure import seconds_of_pieces
 from knowcoder.train.optimizer import sort_parameters
 from knowcoder.train.order import rows_for_step
 from knowcoder.train.pipeline import HeadLoss, HeadPiece, LayerPiece, Piece, Skeleton, body_types, check_pieces
-from knowcoder.train.process_group import quiet
+from knowcoder.train.process_group import of_first_rank, quiet
 from knowcoder.train.rows import PackedRows
 from knowcoder.train.split import PARAMETERS, TIME, layers_of, stage_bounds
 from knowcoder.train.zero_muon import ZeroMuon
@@ -105,20 +105,19 @@ def _bounds(skeleton: Skeleton, config: PretrainConfig) -> list[int]:
     stages, split = config.parallel.pp, config.parallel.split
     if split != TIME or stages == 1:
         return stage_bounds(skeleton.map, stages, PARAMETERS if split == TIME else split)
-    found: list[list[int]] = [[]]
+    found: list[int] = []
     if dist.get_rank() == 0:
         kept = Path(config.output) / SPLIT
         layers: list[int] = jsonl.read_json(kept, list[int]) if kept.is_file() else []
         if len(layers) == stages:
-            found = [stage_bounds(skeleton.map, stages, str(layers))]
+            found = stage_bounds(skeleton.map, stages, str(layers))
         else:
             rows = PackedRows(Path(config.data))
             batch = rows.batch(rows_for_step(len(rows), config.global_batch, config.seed, 0)[: config.micro_batch])
             seconds = seconds_of_pieces(skeleton, batch)
-            found = [stage_bounds(skeleton.map, stages, TIME, seconds)]
-            jsonl.write_json(kept, layers_of(found[0]))
-    dist.broadcast_object_list(found, src=0)
-    return found[0]
+            found = stage_bounds(skeleton.map, stages, TIME, seconds)
+            jsonl.write_json(kept, layers_of(found))
+    return of_first_rank(found)
 
 
 def build_optimizer(module: nn.Module, config: PretrainConfig) -> torch.optim.Optimizer:

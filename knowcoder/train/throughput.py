@@ -20,6 +20,7 @@ from transformers import PreTrainedConfig
 from knowcoder.config import TrainConfig
 from knowcoder.train.arithmetic import TokenCost, token_cost
 from knowcoder.train.devices import peak_tflops
+from knowcoder.train.process_group import of_all_ranks
 from knowcoder.train.rows import PackedRows
 
 _T = TypeVar("_T")
@@ -246,11 +247,7 @@ class _Ranks:
     def __init__(self, stage: int, say: Callable[[str], None]) -> None:
         self._say = say
         place = f"rank {dist.get_rank()} on {socket.gethostname()}" if dist.is_initialized() else "rank 0"
-        everyone: list[Any] = [(stage, place)]
-        if dist.is_initialized():
-            everyone = [None] * dist.get_world_size()
-            dist.all_gather_object(everyone, (stage, place))
-        self._stages, self._names = zip(*everyone, strict=True)
+        self._stages, self._names = zip(*of_all_ranks((stage, place)), strict=True)
         self._first: Sequence[float] = ()
         self._lines = [0] * len(self._names)
         self.named: list[str] = []

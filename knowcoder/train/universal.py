@@ -86,7 +86,7 @@ def main(checkpoint: str, output: str) -> None:
     )
     # It tells the settings of the first stage's groups of parameters; other stages have other groups, and their own.
     path = Path(output) / "zero" / "optimizer_state.pt"
-    torch.save(torch.load(path) | {"param_groups": [{}] * _MOST_GROUPS}, path)
+    torch.save(load(path, weights_only=True) | {"param_groups": [{}] * _MOST_GROUPS}, path)
 
 
 if __name__ == "__main__":
