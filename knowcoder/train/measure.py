@@ -34,7 +34,7 @@ def seconds_of_pieces(skeleton: Skeleton, batch: dict[str, torch.Tensor]) -> lis
             output = piece(message)
             (output[0] if isinstance(output, tuple) else output).float().sum().backward()
 
-        return _best(work, device)
+        return best_seconds(work, device)
 
     def ready(piece: Piece) -> Piece:
         with torch.no_grad():
@@ -59,9 +59,10 @@ def _kind(skeleton: Skeleton, number: int) -> str:
     return f"{skeleton.map.shapes[number]} {types[number - 1] if types else ''}"
 
 
-def _best(work: Callable[[], None], device: torch.device) -> float:
+def best_seconds(work: Callable[[], object], device: torch.device, rounds: int = _ROUNDS) -> float:
+    """Return the seconds of the quickest of several rounds of `work`, the device waited for."""
     best = float("inf")
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         start = time.perf_counter()
         work()
         if device.type == "cuda":

@@ -20,8 +20,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -43,6 +41,7 @@ from knowcoder.schema.source import library_of
 from knowcoder.train import loss as loss_module
 from knowcoder.train.arithmetic import token_cost
 from knowcoder.train.loss import chunked_loss
+from knowcoder.train.measure import best_seconds
 
 SENTENCES, ROWS_A_STEP = 3000, 8
 MODEL = """\
@@ -60,6 +59,7 @@ SHAPES = {
     "1b": {"hidden_size": 2048, "intermediate_size": 5632, "num_hidden_layers": 20, "num_attention_heads": 16},
     "7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32},
 }
+GPU_ROUNDS = 6  # the first of them warms up
 #: Forward and backward pass of a head with its loss, in a process of its own: says its seconds and memory as JSON.
 WORKER = """
 import json, re, sys, threading, time
@@ -250,7 +250,7 @@ def gpu(shape: str | None) -> None:
 
 def matrix_rate(device: torch.device, size: int) -> float:
     one = torch.randn(size, size, device=device, dtype=torch.bfloat16)
-    return 2 * size**3 / timed(lambda: one @ one, device)
+    return 2 * size**3 / best_seconds(lambda: one @ one, device, GPU_ROUNDS)
 
 
 def utilisation(name: str, length: int, attention: str, variant: str, device: torch.device) -> float:
@@ -275,7 +275,7 @@ def utilisation(name: str, length: int, attention: str, variant: str, device: to
         optimizer.zero_grad()
 
     tokens = rows * length
-    return token_cost(config).training(tokens, tokens, length) / timed(step, device)
+    return token_cost(config).training(tokens, tokens, length) / best_seconds(step, device, GPU_ROUNDS)
 
 
 def loss_of(variant: str, head: torch.nn.Linear, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -289,17 +289,6 @@ def loss_of(variant: str, head: torch.nn.Linear, hidden: torch.Tensor, targets: 
         return chunked_loss(head, hidden, targets, head.out_features, head.parameters())[0] / len(targets)
     finally:
         loss_module.LOGITS_AT_ONCE = before
-
-
-def timed(work: Callable[[], object], device: torch.device, rounds: int = 5) -> float:
-    best = float("inf")
-    for _ in range(rounds + 1):
-        start = time.perf_counter()
-        work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        best = min(best, time.perf_counter() - start)
-    return best
 
 
 if __name__ == "__main__":
